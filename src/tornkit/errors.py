@@ -1,0 +1,340 @@
+"""The whole exception tree of tornkit, and the error codes that answers carry.
+
+::
+
+    TornkitError
+    ├── AppError                     raised from anywhere below a handler; becomes the answer
+    │   └── FormError                a body or a query that does not validate (422)
+    ├── UserCodeError                a file of the project raised while it was imported
+    ├── SettingsError                every bad setting of one load, at once
+    ├── DiscoveryError               a module that cannot be mounted
+    ├── RouteError                   a route that cannot be compiled, or two that collide
+    │   └── RouteNotFound            no route has that name
+    ├── DuplicateErrorCode           two error codes of one number
+    ├── EncodingError                a value that JSON answers do not carry
+    ├── TemplateError                a template that does not compile
+    ├── AnswerError                  an answer given where none can be given
+    ├── SessionError                 a session used where it cannot work
+    │   └── StoreUnavailable         the session store does not answer
+    ├── DatabaseError                a database that cannot be used
+    │   ├── UnknownDatabase          no bind of that name
+    │   ├── MissingDriver            the driver of a scheme is not installed
+    │   └── MigrationsPending        the database is older (or newer) than the code
+    ├── AccountError                 an account operation that was refused
+    │   ├── UnknownRole              no module names that role
+    │   ├── UnknownUser              no account has that e-mail address
+    │   └── EmailTaken               the address belongs to an account already
+    ├── ScaffoldError                files that cannot be generated or removed
+    │   └── BadName                  a name that cannot name a project, a module or a role
+    └── StartError                   the application or its port cannot be had
+
+Each class also inherits the natural builtin. A message says what was found, where, and
+what to do; attributes carry the parts. ``exit_code`` is what the command line ends with.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "AccountError",
+    "AnswerError",
+    "AppError",
+    "BadName",
+    "DatabaseError",
+    "DiscoveryError",
+    "DuplicateErrorCode",
+    "EmailTaken",
+    "EncodingError",
+    "ErrorCode",
+    "FieldError",
+    "FormError",
+    "MigrationsPending",
+    "MissingDriver",
+    "RouteError",
+    "RouteNotFound",
+    "ScaffoldError",
+    "SessionError",
+    "SettingProblem",
+    "SettingsError",
+    "StartError",
+    "StoreUnavailable",
+    "TemplateError",
+    "TornkitError",
+    "UnknownDatabase",
+    "UnknownRole",
+    "UnknownUser",
+    "UserCodeError",
+    "check_error_codes",
+]
+
+
+class TornkitError(Exception):
+    """Base of every error that tornkit raises on purpose.
+
+    Args:
+        message: what was found and where, in one line.
+        hint: what to do about it, in one sentence, or "".
+        file: the file at fault, where one is known.
+        line: the line in it, counted from 1.
+        check_id: the identifier under which ``tornkit check`` reports it.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        file: str | None = None,
+        line: int | None = None,
+        check_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.file = file
+        self.line = line
+        self.check_id = check_id
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+# --- error codes -------------------------------------------------------------------------
+
+_registered: dict[int, tuple[ErrorCode, str]] = {}
+_duplicates: list[tuple[ErrorCode, str, str]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """Name one way an answer can fail; it registers itself.
+
+    A project's numbers start at 1000; 0 is success, and 100 to 599 are the HTTP errors,
+    whose code is their status.
+
+    Example:
+        >>> COURSE_FULL = ErrorCode(90001, "This course is full.", status_code=409)
+        >>> COURSE_FULL.status_code
+        409
+
+    Raises:
+        ValueError: the number is below 1000, or the status is not an HTTP error's.
+    """
+
+    number: int
+    message: str
+    status_code: int = 400
+
+    def __post_init__(self) -> None:
+        if self.number < 1000:
+            raise ValueError(f"ErrorCode number {self.number}: a project's codes start at 1000")
+        if not 400 <= self.status_code <= 599:
+            raise ValueError(
+                f"ErrorCode {self.number}: status {self.status_code} is not 400 to 599"
+            )
+        # The frame above is the dataclass's own __init__, the one above that the caller's.
+        frame = sys._getframe(2)
+        place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        known = _registered.setdefault(self.number, (self, place))
+        if known[1] != place:
+            _duplicates.append((self, known[1], place))
+
+
+def check_error_codes() -> None:
+    """Refuse two error codes of one number.
+
+    Raises:
+        DuplicateErrorCode: with both places; the application calls this as it starts.
+    """
+    for code, first, second in _duplicates:
+        file, _, line = second.rpartition(":")
+        raise DuplicateErrorCode(
+            f"error code {code.number} is defined twice: {first} and {second}",
+            hint="give one of them another number",
+            file=file,
+            line=int(line),
+            check_id="errors.duplicate-code",
+        )
+
+
+class DuplicateErrorCode(TornkitError, ValueError):
+    """Two error codes share a number."""
+
+
+# --- answers -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One field that does not validate, in the words the client sees."""
+
+    field: str
+    message: str
+    type: str
+
+
+class AppError(TornkitError):
+    """End the request with an error code; raise it from anywhere below a handler.
+
+    Args:
+        code: a registered `ErrorCode`, or an HTTP status from 400 to 599.
+        message: for the log and, in debug, the client; otherwise the client sees the
+            code's registered message.
+    """
+
+    def __init__(self, code: ErrorCode | int, message: str | None = None) -> None:
+        self.code = code
+        self.number = code if isinstance(code, int) else code.number
+        self.status_code = code if isinstance(code, int) else code.status_code
+        registered = "" if isinstance(code, int) else code.message
+        super().__init__(message or registered or f"HTTP {self.number}")
+
+
+class FormError(AppError, ValueError):
+    """A form, query or JSON body does not validate; every bad field is in ``errors``.
+
+    ``values`` holds what was sent, for filling the form in again; passwords are left out.
+    """
+
+    def __init__(
+        self, errors: Sequence[FieldError], values: Mapping[str, object] | None = None
+    ) -> None:
+        super().__init__(422, "Some fields are missing or not valid.")
+        self.errors = tuple(errors)
+        self.values = dict(values or {})
+
+
+class AnswerError(TornkitError, RuntimeError):
+    """An answer was given, awaited or flushed where none can be."""
+
+
+# --- start -------------------------------------------------------------------------------
+
+
+class UserCodeError(TornkitError, RuntimeError):
+    """A file of the project raised; ``__cause__`` is its own exception, untouched."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingProblem:
+    """One bad setting: its key, where its value came from, what was found and expected.
+
+    ``found`` is "" for secrets.
+    """
+
+    key: str
+    origin: str
+    found: str
+    expected: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        found = f" is {self.found}" if self.found else ""
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"{self.key}{found} ({self.origin}); {self.expected}{hint}"
+
+
+class SettingsError(TornkitError, ValueError):
+    """Every bad setting of one load."""
+
+    def __init__(self, problems: Sequence[SettingProblem]) -> None:
+        self.problems = tuple(problems)
+        lines = [f"settings: {problem}" for problem in self.problems]
+        super().__init__("\n".join(lines), check_id="settings.invalid")
+
+
+class DiscoveryError(TornkitError, ValueError):
+    """A module that cannot be mounted: no `Module` in it, a reserved or repeated name."""
+
+
+class RouteError(TornkitError, ValueError):
+    """A route that cannot be compiled, or two routes that collide."""
+
+
+class RouteNotFound(RouteError, LookupError):
+    """No route has that name."""
+
+
+class EncodingError(TornkitError, TypeError):
+    """A value that JSON answers do not carry; ``key_path`` says where it sits."""
+
+    def __init__(self, message: str, *, key_path: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.key_path = key_path
+
+
+class TemplateError(TornkitError, ValueError):
+    """A template that does not compile."""
+
+
+class StartError(TornkitError, RuntimeError):
+    """The application or its port cannot be had."""
+
+
+# --- resources ---------------------------------------------------------------------------
+
+
+class SessionError(TornkitError, RuntimeError):
+    """A session used where it cannot work."""
+
+
+class StoreUnavailable(SessionError, ConnectionError):
+    """The session store does not answer."""
+
+
+class DatabaseError(TornkitError, RuntimeError):
+    """A database that cannot be used."""
+
+
+class UnknownDatabase(DatabaseError, LookupError):
+    """No bind of that name."""
+
+
+class MissingDriver(DatabaseError, ImportError):
+    """The driver of a URL's scheme is not installed."""
+
+
+class MigrationsPending(DatabaseError):
+    """The database's revision is not the code's."""
+
+
+# --- accounts ----------------------------------------------------------------------------
+
+
+class AccountError(TornkitError, ValueError):
+    """An account operation that was refused."""
+
+
+class UnknownRole(AccountError, LookupError):
+    """No module names that role."""
+
+    exit_code = 2
+
+
+class UnknownUser(AccountError, LookupError):
+    """No account has that e-mail address."""
+
+
+class EmailTaken(AccountError):
+    """The address belongs to an account already."""
+
+
+# --- scaffold ----------------------------------------------------------------------------
+
+
+class ScaffoldError(TornkitError, OSError):
+    """Files that cannot be generated or removed."""
+
+
+class BadName(ScaffoldError, ValueError):
+    """A name that cannot name a project, a module or a role."""
+
+    exit_code = 2
