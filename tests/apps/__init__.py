@@ -1,0 +1,1 @@
+"""Tiny packages of modules, good and broken, for the tests of discovery."""

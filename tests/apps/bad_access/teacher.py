@@ -1,0 +1,3 @@
+from tornkit.modules import Module
+
+module = Module(access="teacher", routes=[])  # type: ignore[arg-type]

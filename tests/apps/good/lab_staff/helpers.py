@@ -1,0 +1,1 @@
+raise RuntimeError("a module is not searched further")

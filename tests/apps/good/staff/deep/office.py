@@ -1,0 +1,4 @@
+from tornkit.access import PUBLIC
+from tornkit.modules import Module
+
+module = Module(access=PUBLIC, routes=[])

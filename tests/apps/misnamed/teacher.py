@@ -1,0 +1,4 @@
+from tornkit.access import PUBLIC
+from tornkit.modules import Module
+
+teacher = Module(access=PUBLIC, routes=[])
