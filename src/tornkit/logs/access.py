@@ -1,0 +1,95 @@
+"""One line for each request, and its arguments at DEBUG."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tornkit._text import printable
+from tornkit.logs._context import request_id as current_request_id
+from tornkit.logs._masking import mask, mask_query
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["log_access", "log_arguments", "log_request"]
+
+logger = logging.getLogger("tornkit.access")
+
+LONGEST_TARGET = 2000
+LONGEST_ARGUMENTS = 2000
+
+
+class Request(Protocol):
+    """What is logged of Tornado's HTTPServerRequest."""
+
+    @property
+    def method(self) -> str | None:
+        """The method, as it was sent."""
+
+    @property
+    def uri(self) -> str | None:
+        """The path with its query."""
+
+    @property
+    def remote_ip(self) -> str | None:
+        """The address of the client."""
+
+    def request_time(self) -> float:
+        """Return the seconds since the request came in."""
+
+
+def log_access(
+    *,
+    method: str,
+    target: str,
+    status: int,
+    seconds: float,
+    remote_ip: str,
+    request_id: str | None = None,
+) -> None:
+    """Log one request: ``GET /teacher/?page=2 200 3.1 ms 127.0.0.1``.
+
+    Answers of 5xx are errors, all others information. ``target`` is the path with its
+    query; what is named like a secret in it is hidden, control characters are escaped.
+    """
+    level = logging.ERROR if status >= 500 else logging.INFO
+    if not logger.isEnabledFor(level):
+        return
+    logger.log(
+        level,
+        "%s %s %d %.1f ms %s",
+        printable(method, limit=20),
+        printable(mask_query(target), limit=LONGEST_TARGET),
+        status,
+        seconds * 1000,
+        printable(remote_ip or "-"),
+        extra={"request_id": request_id or current_request_id.get()},
+    )
+
+
+def log_request(request: Request, status: int) -> None:
+    """Log a finished request of Tornado's; call it while its request id is set."""
+    log_access(
+        method=request.method or "-",
+        target=request.uri or "-",
+        status=status,
+        seconds=request.request_time(),
+        remote_ip=request.remote_ip or "-",
+    )
+
+
+def log_arguments(arguments: Mapping[str, Any]) -> None:
+    """Log a request's arguments at DEBUG, private ones hidden; values may be Tornado's bytes."""
+    if logger.isEnabledFor(logging.DEBUG) and arguments:
+        shown = {printable(key): _text(value) for key, value in mask(arguments).items()}
+        logger.debug("arguments %s", printable(shown, limit=LONGEST_ARGUMENTS))
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, list):
+        items = [_text(item) for item in value]
+        return items[0] if len(items) == 1 else items
+    return value
