@@ -1,0 +1,333 @@
+"""Sessions in any SQL database that SQLAlchemy reaches with asyncio.
+
+Every change first updates the row of its session and so holds it to the end of its short
+transaction: changes to one session queue up, those to different sessions do not. The
+tables are made by tornkit's own migrations.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from sqlalchemy import (
+    CHAR,
+    Column,
+    Double,
+    ForeignKey,
+    MetaData,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError, StatementError
+
+from tornkit._text import printable
+from tornkit.errors import DatabaseError, StoreUnavailable, TornkitError
+from tornkit.sessions import _values
+from tornkit.sessions.base import SessionStore, StoredSession
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from sqlalchemy import Insert, Row
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+__all__ = [
+    "Connect",
+    "SQLStore",
+    "create_tables",
+    "metadata",
+    "session_key_table",
+    "session_table",
+]
+
+T = TypeVar("T")
+
+
+class Connect(Protocol):
+    """Give a connection in a short transaction of its own, committed on leaving."""
+
+    def __call__(self, *, write: bool) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Begin; ``write`` tells whether anything will be changed."""
+
+
+def _exact_text(length: int) -> Any:
+    # MySQL and MariaDB compare text without regard to case unless told otherwise.
+    exact = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
+    return String(length).with_variant(exact, "mysql", "mariadb")
+
+
+metadata = MetaData()
+
+session_table = Table(
+    "tornkit_session",
+    metadata,
+    Column("id_hash", CHAR(64), primary_key=True),
+    Column("user_id", _exact_text(64), nullable=True, index=True),
+    Column("created_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+    Column("meta", Text, nullable=False),
+)
+
+session_key_table = Table(
+    "tornkit_session_key",
+    metadata,
+    Column(
+        "id_hash",
+        CHAR(64),
+        ForeignKey("tornkit_session.id_hash", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("name", _exact_text(255), primary_key=True),
+    Column("value", Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb"), nullable=False),
+)
+
+_session, _key = session_table, session_key_table
+_LOAD = select(_session, _key.c.name, _key.c.value).select_from(_session.outerjoin(_key))
+
+
+async def create_tables(connection: AsyncConnection) -> None:
+    """Create both tables, for tests; sites get them from the migrations."""
+    await connection.run_sync(metadata.create_all)
+
+
+class SQLStore(SessionStore):
+    """Keep sessions in two tables: a row for each session, a row for each of its keys.
+
+    Args:
+        connect: see `Connect`; an open ``SQLDatabase.connect`` fits.
+    """
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+
+    async def load(self, id_hash: str) -> StoredSession | None:
+        """Return the session with all its values, or None."""
+        async with self._reading() as connection:
+            result = await connection.execute(_LOAD.where(_session.c.id_hash == id_hash))
+            rows = result.all()
+        if not rows:
+            return None
+        values = {row.name: row.value for row in rows if row.name is not None}
+        return _stored(rows[0], values)
+
+    async def create(self, stored: StoredSession) -> None:
+        """Keep a session under an id that is new."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await _insert(connection, stored)
+            await _put(connection, stored.id_hash, stored.values)
+
+        await self._write(work)
+
+    async def apply(
+        self,
+        id_hash: str,
+        *,
+        put: Mapping[str, str],
+        drop: Collection[str],
+        seen_at: float,
+        expires_at: float,
+    ) -> bool:
+        """Set and delete keys and renew the times; False if the session is gone."""
+
+        async def work(connection: AsyncConnection) -> bool:
+            if not await _touch(connection, id_hash, seen_at, expires_at):
+                return False
+            await _drop(connection, id_hash, drop)
+            await _put(connection, id_hash, put)
+            return True
+
+        return await self._write(work)
+
+    async def increment(
+        self, id_hash: str, name: str, by: int, *, seen_at: float, expires_at: float
+    ) -> int | None:
+        """Add to an integer and return it; None if the session is gone."""
+        mine = (_key.c.id_hash == id_hash) & (_key.c.name == name)
+
+        async def work(connection: AsyncConnection) -> int | None:
+            if not await _touch(connection, id_hash, seen_at, expires_at):
+                return None
+            text = (await connection.execute(select(_key.c.value).where(mine))).scalar()
+            number = _values.add_to_text(text, by, name)
+            await _put(connection, id_hash, {name: str(number)})
+            return number
+
+        return await self._write(work)
+
+    async def rotate(
+        self, id_hash: str, successor: StoredSession, *, drop: Collection[str]
+    ) -> bool:
+        """Move a session to a new id in one step; False, and no successor, if it is gone."""
+
+        async def work(connection: AsyncConnection) -> bool:
+            held = await _touch(connection, id_hash, successor.seen_at, successor.expires_at)
+            if not held:
+                return False
+            await _insert(connection, successor)
+            moved = update(_key).where(_key.c.id_hash == id_hash)
+            await connection.execute(moved.values(id_hash=successor.id_hash))
+            await _drop(connection, successor.id_hash, drop)
+            await _put(connection, successor.id_hash, successor.values)
+            await connection.execute(delete(_session).where(_session.c.id_hash == id_hash))
+            return True
+
+        return await self._write(work)
+
+    async def delete(self, id_hash: str) -> bool:
+        """Delete a session; False if there is none."""
+        return await self._delete(_session.c.id_hash == id_hash) > 0
+
+    async def delete_user(self, user_id: str) -> int:
+        """Delete every session of a user, also one that is being rotated; return how many."""
+        deleted = 0
+        mine = _session.c.user_id == user_id
+        # A session in rotation moves to a row that a statement begun earlier cannot see, but
+        # in every new look exactly one of the two is there: look until there is none.
+        while True:
+            async with self._reading() as connection:
+                result = await connection.execute(select(_session.c.id_hash).where(mine))
+                hashes = result.scalars().all()
+            if not hashes:
+                return deleted
+            for id_hash in hashes:
+                deleted += await self._delete((_session.c.id_hash == id_hash) & mine)
+
+    async def list_user(self, user_id: str) -> list[StoredSession]:
+        """Return a user's sessions without their values, the last seen first."""
+        wanted = select(_session).where(_session.c.user_id == user_id)
+        async with self._reading() as connection:
+            result = await connection.execute(wanted.order_by(_session.c.seen_at.desc()))
+            return [_stored(row, {}) for row in result]
+
+    async def clear_expired(self, now: float) -> int:
+        """Delete the sessions with ``expires_at <= now``; return how many."""
+        return await self._delete(_session.c.expires_at <= now)
+
+    # --- transactions --------------------------------------------------------------------
+
+    async def _delete(self, which: Any) -> int:
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(delete(_session).where(which))).rowcount
+
+        return await self._write(work)
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AsyncConnection]:
+        with _as_unavailable():
+            async with self._connect(write=False) as connection:
+                yield connection
+
+    async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Run a transaction; again, a few times, when the database chose it to break a tie."""
+        with _as_unavailable():
+            for attempts_left in reversed(range(_ATTEMPTS)):
+                try:
+                    async with self._connect(write=True) as connection:
+                        return await work(connection)
+                except (SQLAlchemyError, TornkitError) as error:
+                    if not (attempts_left and _is_tie(error)):
+                        raise
+            raise AssertionError("the last attempt returns or raises")
+
+
+# How often a transaction is tried that a database breaks off to resolve a deadlock.
+_ATTEMPTS = 5
+_TIE_STATES = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock
+_TIE_NUMBERS = frozenset({1020, 1213})  # MariaDB and MySQL: changed since read, deadlock
+
+
+def _is_tie(error: BaseException | None) -> bool:
+    """Tell whether a deadlock is at the bottom of it, whatever ``connect`` made of that."""
+    while error is not None and not isinstance(error, DBAPIError):
+        error = error.__cause__
+    driver = getattr(error, "orig", None)
+    number = next(iter(getattr(driver, "args", ())), None)
+    return getattr(driver, "sqlstate", None) in _TIE_STATES or number in _TIE_NUMBERS
+
+
+@contextmanager
+def _as_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, DatabaseError, OSError) as error:
+        if isinstance(error, StoreUnavailable):
+            raise
+        # The cause is kept for the log, where the values of a session have no business.
+        if isinstance(error, StatementError):
+            error.hide_parameters = True
+        origin = (error.orig if isinstance(error, DBAPIError) else None) or error
+        reason = next(iter(str(origin).splitlines()), "")
+        unmigrated = isinstance(error, ProgrammingError) or "no such table" in reason
+        raise StoreUnavailable(
+            f"the session store does not answer: {type(origin).__name__}: "
+            f"{printable(reason, limit=200)}",
+            hint="if its tables are missing, run: tornkit db upgrade" if unmigrated else "",
+        ) from error
+
+
+async def _insert(connection: AsyncConnection, stored: StoredSession) -> None:
+    await connection.execute(
+        insert(_session).values(
+            id_hash=stored.id_hash,
+            user_id=stored.user_id,
+            created_at=stored.created_at,
+            seen_at=stored.seen_at,
+            expires_at=stored.expires_at,
+            meta=stored.meta,
+        )
+    )
+
+
+async def _touch(
+    connection: AsyncConnection, id_hash: str, seen_at: float, expires_at: float
+) -> bool:
+    """Renew the times and so lock the session; False if it is gone."""
+    mine = update(_session).where(_session.c.id_hash == id_hash)
+    touched = await connection.execute(mine.values(seen_at=seen_at, expires_at=expires_at))
+    return touched.rowcount > 0
+
+
+async def _put(connection: AsyncConnection, id_hash: str, values: Mapping[str, str]) -> None:
+    if values:
+        rows = [{"id_hash": id_hash, "name": n, "value": text} for n, text in values.items()]
+        await connection.execute(_upsert(connection.dialect.name), rows)
+
+
+async def _drop(connection: AsyncConnection, id_hash: str, names: Collection[str]) -> None:
+    if names:
+        mine = (_key.c.id_hash == id_hash) & _key.c.name.in_(names)
+        await connection.execute(delete(_key).where(mine))
+
+
+@cache
+def _upsert(dialect: str) -> Insert:
+    if dialect in ("mysql", "mariadb"):
+        statement = mysql.insert(_key)
+        return statement.on_duplicate_key_update(value=statement.inserted.value)
+    conflicting = postgresql.insert(_key) if dialect == "postgresql" else sqlite.insert(_key)
+    return conflicting.on_conflict_do_update(
+        index_elements=[_key.c.id_hash, _key.c.name], set_={"value": conflicting.excluded.value}
+    )
+
+
+def _stored(row: Row[Any], values: Mapping[str, str]) -> StoredSession:
+    return StoredSession(
+        id_hash=row.id_hash,
+        user_id=row.user_id,
+        created_at=row.created_at,
+        seen_at=row.seen_at,
+        expires_at=row.expires_at,
+        meta=row.meta,
+        values=values,
+    )
