@@ -1,0 +1,143 @@
+"""MySQL and MariaDB through asyncmy."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from tornkit.databases.base import POOL_TIMEOUT, READS, Backend, Engines, Fault
+from tornkit.databases.pools import ShieldedPool
+from tornkit.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from typing import Any
+
+    from sqlalchemy import URL, Connection
+    from sqlalchemy.engine import ExceptionContext
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+__all__ = ["MySQLBackend"]
+
+CONNECT_TIMEOUT = 10
+"""Seconds until a server that does not answer counts as unreachable."""
+
+LOCK_TIMEOUT = 600
+"""Seconds that a migration waits for another process's."""
+
+_DEADLOCK = 1213
+_LOST = "tornkit_lost"
+
+# The driver logs every note of the server, such as the names it does not use.
+logging.getLogger("asyncmy").setLevel(logging.ERROR)
+
+_DENIED = Fault("the server refused the user or the password", "check both in the URL")
+_UNREACHABLE = Fault("the server cannot be reached", "check that it runs, and the URL")
+_FULL = Fault("the server's disk is full", "free some space")
+_READ_ONLY = Fault("it cannot be written to", "write in a block that is not read_only")
+_FAULTS = {
+    1044: _DENIED,
+    1045: _DENIED,
+    1698: _DENIED,
+    1049: Fault("the server has no such database", "create it, or check the URL"),
+    1021: _FULL,
+    1114: _FULL,
+    1040: Fault("the server has no free connection", "lower the workers or raise its limit"),
+    1205: Fault("a lock was not to be had in time", "look for a block that stays open too long"),
+    _DEADLOCK: Fault("two transactions waited for each other", "try again"),
+    1290: _READ_ONLY,
+    1792: _READ_ONLY,
+    2002: _UNREACHABLE,
+    2003: _UNREACHABLE,
+    2006: _UNREACHABLE,
+    2013: _UNREACHABLE,
+}
+
+
+class MySQLBackend(Backend):
+    """MySQL 8 and MariaDB 10.6 and later, in utf8mb4."""
+
+    driver = "mysql+asyncmy"
+    package = "asyncmy"
+    extra = "mysql"
+
+    def __init__(self, url: URL) -> None:
+        if "charset" not in url.query:
+            url = url.update_query_dict({"charset": "utf8mb4"})
+        super().__init__(url)
+
+    def engines(self) -> Engines:
+        """Make one pool; its readers' transactions begin as ``READ ONLY``."""
+        writer = create_async_engine(
+            self.url,
+            connect_args=self._connect_args(),
+            poolclass=ShieldedPool,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            pool_timeout=POOL_TIMEOUT,
+            hide_parameters=True,
+        )
+        reader = writer.execution_options(**READS)
+        event.listen(writer.sync_engine, "begin", _forget_loss)
+        event.listen(writer.sync_engine, "handle_error", _note_loss)
+        event.listen(reader.sync_engine, "begin", _begin_reading)
+        self.guard_commits(writer)
+        return Engines(writer, reader)
+
+    def migration_engine(self) -> AsyncEngine:
+        """Make an unpooled engine."""
+        return create_async_engine(self.url, connect_args=self._connect_args(), poolclass=NullPool)
+
+    def _connect_args(self) -> dict[str, Any]:
+        given = "connect_timeout" in self.url.query
+        return {} if given else {"connect_timeout": CONNECT_TIMEOUT}
+
+    @asynccontextmanager
+    async def migration_lock(self, connection: AsyncConnection) -> AsyncIterator[None]:
+        """Hold a named lock; here a schema change ends any transaction, so one would not do."""
+        # The name is the server's, so it holds the database's; at most 64 characters count.
+        name = {"timeout": LOCK_TIMEOUT}
+        lock = "CONCAT('tornkit:', SHA1(DATABASE()))"
+        taken = await connection.scalar(text(f"SELECT GET_LOCK({lock}, :timeout)"), name)
+        await connection.commit()
+        if taken != 1:
+            raise DatabaseError(
+                f"another process has been migrating for {LOCK_TIMEOUT} s",
+                hint="wait for it, or end it, and try again",
+            )
+        try:
+            yield
+        finally:
+            await connection.rollback()
+            await connection.execute(text(f"SELECT RELEASE_LOCK({lock})"))
+            await connection.commit()
+
+    def is_lost(self, connection: Connection) -> bool:
+        """Tell whether a deadlock ended the transaction; later statements began another."""
+        return bool(connection.info.get(_LOST))
+
+    def explain(self, error: BaseException) -> Fault | None:
+        """Look the error's number up."""
+        number = error.args[0] if error.args else None
+        if type(error).__module__.partition(".")[0] != "asyncmy":
+            return None
+        return _FAULTS.get(number) if isinstance(number, int) else None
+
+
+def _forget_loss(connection: Connection) -> None:
+    connection.info.pop(_LOST, None)
+
+
+def _note_loss(context: ExceptionContext) -> None:
+    arguments = getattr(context.original_exception, "args", ())
+    if context.connection is not None and arguments[:1] == (_DEADLOCK,):
+        context.connection.info[_LOST] = True
+
+
+def _begin_reading(connection: Connection) -> None:
+    connection.exec_driver_sql("START TRANSACTION READ ONLY")

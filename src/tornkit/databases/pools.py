@@ -1,0 +1,65 @@
+"""A pool that a cancelled task cannot make lose a connection.
+
+A driver that is interrupted while it connects, or while the connection is set up, leaves a
+socket or a file open that nobody knows of. So a connection is fetched by a task of its own:
+it ends its work in any case, and what it fetched for nobody goes back to the pool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.util import await_only, greenlet_spawn
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from sqlalchemy.pool import PoolProxiedConnection
+
+__all__ = ["ShieldedPool", "settle", "shielded"]
+
+_strays: set[asyncio.Future[Any]] = set()
+
+
+async def shielded(work: Awaitable[Any]) -> Any:
+    """Await ``work`` so that a cancellation stops the waiting and not the work."""
+    task = asyncio.ensure_future(work)
+    _strays.add(task)
+    task.add_done_callback(_strays.discard)
+    return await asyncio.shield(task)
+
+
+async def settle() -> None:
+    """Wait for the work that this loop's cancelled tasks have left behind."""
+    loop = asyncio.get_running_loop()
+    while mine := [task for task in _strays if task.get_loop() is loop]:
+        await asyncio.gather(*mine, return_exceptions=True)
+
+
+class ShieldedPool(AsyncAdaptedQueuePool):
+    """SQLAlchemy's pool for asyncio, safe against cancellation while it connects."""
+
+    def connect(self) -> PoolProxiedConnection:
+        """Return a connection; one that arrives after its task was cancelled is given back."""
+        fetched: PoolProxiedConnection = await_only(self._fetch())
+        return fetched
+
+    async def _fetch(self) -> PoolProxiedConnection:
+        task = asyncio.ensure_future(greenlet_spawn(super().connect))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            stray = asyncio.ensure_future(_give_back(task))
+            _strays.add(stray)
+            stray.add_done_callback(_strays.discard)
+            raise
+
+
+async def _give_back(task: asyncio.Task[PoolProxiedConnection]) -> None:
+    try:
+        connection = await task
+    except Exception:  # noqa: BLE001 - whoever would have cared is gone
+        return
+    await greenlet_spawn(connection.close)

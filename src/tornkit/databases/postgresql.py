@@ -1,0 +1,105 @@
+"""PostgreSQL through psycopg."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from tornkit.databases.base import POOL_TIMEOUT, READS, Backend, Engines, Fault
+from tornkit.databases.pools import ShieldedPool
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+__all__ = ["PostgreSQLBackend"]
+
+CONNECT_TIMEOUT = 10
+"""Seconds until a server that does not answer counts as unreachable."""
+
+_MIGRATION_LOCK = 0x746F726E6B6974  # "tornkit" in ASCII, one lock per database
+_IN_ERROR = 3  # psycopg.pq.TransactionStatus.INERROR
+
+_DENIED = Fault("the server refused the user or the password", "check both in the URL")
+_UNREACHABLE = Fault("the server cannot be reached", "check that it runs, and the URL")
+_FAULTS = {
+    "28000": _DENIED,
+    "28P01": _DENIED,
+    "3D000": Fault("the server has no such database", "create it, or check the URL"),
+    "53100": Fault("the server's disk is full", "free some space"),
+    "53300": Fault("the server has no free connection", "lower the workers or raise its limit"),
+    "55P03": Fault(
+        "a lock was not to be had in time", "look for a block that stays open too long"
+    ),
+    "40P01": Fault("two transactions waited for each other", "try again"),
+    "40001": Fault("another transaction got there first", "try again"),
+    "25006": Fault("it cannot be written to", "write in a block that is not read_only"),
+    "57P01": _UNREACHABLE,
+    "57P02": _UNREACHABLE,
+    "57P03": _UNREACHABLE,
+}
+
+
+class PostgreSQLBackend(Backend):
+    """PostgreSQL 13 and later."""
+
+    driver = "postgresql+psycopg"
+    package = "psycopg"
+    extra = "postgresql"
+
+    def engines(self) -> Engines:
+        """Make one pool; its readers' transactions begin as ``READ ONLY``."""
+        writer = create_async_engine(
+            self.url,
+            connect_args=self._connect_args(),
+            poolclass=ShieldedPool,
+            pool_pre_ping=True,
+            pool_timeout=POOL_TIMEOUT,
+            hide_parameters=True,
+        )
+        self.guard_commits(writer)
+        return Engines(writer, writer.execution_options(postgresql_readonly=True, **READS))
+
+    def migration_engine(self) -> AsyncEngine:
+        """Make an unpooled engine."""
+        return create_async_engine(self.url, connect_args=self._connect_args(), poolclass=NullPool)
+
+    def _connect_args(self) -> dict[str, Any]:
+        given = "connect_timeout" in self.url.query
+        return {} if given else {"connect_timeout": CONNECT_TIMEOUT}
+
+    async def lock_transaction(self, connection: AsyncConnection) -> None:
+        """Take an advisory lock that ends with the transaction."""
+        await connection.execute(
+            text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK}
+        )
+
+    def is_lost(self, connection: Connection) -> bool:
+        """Tell whether a statement failed; PostgreSQL then answers COMMIT with ROLLBACK."""
+        driver: Any = connection.connection.driver_connection
+        return int(driver.info.transaction_status) == _IN_ERROR
+
+    def explain(self, error: BaseException) -> Fault | None:
+        """Look the SQLSTATE up; an error without one came from connecting."""
+        state = getattr(error, "sqlstate", None)
+        if state is not None:
+            return _FAULTS.get(state)
+        if type(error).__module__.partition(".")[0] != "psycopg" or not _is_operational(error):
+            return None
+        words = str(error)
+        if "authentication failed" in words or "no password supplied" in words:
+            return _DENIED
+        if 'database "' in words and "does not exist" in words:
+            return _FAULTS["3D000"]
+        if "too many clients" in words or "remaining connection slots" in words:
+            return _FAULTS["53300"]
+        return _UNREACHABLE
+
+
+def _is_operational(error: BaseException) -> bool:
+    return any(kind.__name__ == "OperationalError" for kind in type(error).__mro__)

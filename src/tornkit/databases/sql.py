@@ -1,0 +1,199 @@
+"""One SQL database: its engines, its blocks, its health."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from tornkit.databases.blocks import Block, open_block
+from tornkit.databases.faults import explain
+from tornkit.databases.migrations import Migrations
+from tornkit.databases.pools import settle
+from tornkit.databases.urls import backend_for, masked
+from tornkit.errors import DatabaseError, MissingDriver
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from sqlalchemy import MetaData
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+
+    from tornkit.databases.base import Engines
+
+__all__ = ["SQLDatabase"]
+
+
+class SQLDatabase:
+    """A SQL database under its bind's name.
+
+    Args:
+        name: the bind, such as ``default``.
+        url: ``sqlite:///…``, ``postgresql://…`` or ``mysql://…``.
+        migrations: the folder of this bind's revisions, or None where it has none.
+        metadata: the tables of this bind's models.
+        library: whether the library's own tables belong here.
+
+    Raises:
+        DatabaseError: the URL is not one of a database.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        *,
+        migrations: Path | None = None,
+        metadata: MetaData | None = None,
+        library: bool = False,
+    ) -> None:
+        self.name = name
+        self.backend = backend_for(name, url)
+        self.url = masked(self.backend.url) if not self.backend.in_memory else "sqlite:///:memory:"
+        self.dialect = self.backend.url.get_backend_name()
+        self.migrations = Migrations(self, migrations, metadata, library=library)
+        self._engines: Engines | None = None
+
+    def __repr__(self) -> str:
+        return f"<SQLDatabase {self.name!r} {self.url}>"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the engines exist in this process."""
+        return self._engines is not None
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine that writes."""
+        return self._opened().writer
+
+    @property
+    def reader(self) -> AsyncEngine:
+        """The engine whose transactions cannot write."""
+        return self._opened().reader
+
+    def _opened(self) -> Engines:
+        if self._engines is None:
+            raise DatabaseError(
+                f"database {self.name!r} is not open", hint="await databases.open() first"
+            )
+        return self._engines
+
+    async def open(self) -> None:
+        """Import the driver and make the engines; the first block connects.
+
+        Raises:
+            MissingDriver: the driver is not installed.
+            DatabaseError: the folder of a SQLite file cannot be made.
+        """
+        if self._engines is not None:
+            return
+        backend = self.backend
+        if importlib.util.find_spec(backend.package) is None:
+            command = f'pip install "tornkit[{backend.extra}]"'
+            raise MissingDriver(
+                f"database {self.name!r}: its driver, {backend.package}, is not installed",
+                hint=f"run {command}" if backend.extra else f"run pip install {backend.package}",
+            )
+        try:
+            await backend.prepare()
+            self._engines = backend.engines()
+        except OSError as error:
+            raise DatabaseError(
+                f"database {self.name!r}: the folder of {self.url} cannot be made: "
+                f"{error.strerror}",
+                hint="check the URL and who may write there",
+            ) from error
+        except ImportError as error:
+            raise MissingDriver(
+                f"database {self.name!r}: its driver, {backend.package}, cannot be imported: "
+                f"{error}",
+                hint="install it again",
+            ) from error
+
+    async def close(self) -> None:
+        """Close every connection; a block still open loses its own."""
+        engines, self._engines = self._engines, None
+        if engines is None:
+            return
+        await settle()
+        await engines.writer.dispose()
+        if engines.reader.sync_engine.pool is not engines.writer.sync_engine.pool:
+            await engines.reader.dispose()
+        await self.backend.release()
+
+    def session(self, *, read_only: bool = False) -> AbstractAsyncContextManager[AsyncSession]:
+        """Open a block: commit on leaving, roll back on an exception.
+
+        A block inside a block of the same database and the same task joins it; only the
+        outermost commits. Objects stay usable afterwards.
+
+        Raises:
+            DatabaseError: on entering, a writing block inside a read_only one; on leaving,
+                the database failed, or an inner block did and its error was caught between.
+        """
+        return Block(self, read_only=read_only)
+
+    @asynccontextmanager
+    async def connect(self, *, write: bool) -> AsyncIterator[AsyncConnection]:
+        """Open a connection with a short transaction of its own, apart from any block.
+
+        Raises:
+            DatabaseError: the database failed, or the transaction would wait for the block
+                that it is opened in (SQLite has one writer).
+        """
+        block = open_block(self)
+        if block is not None and block.session is not None and self.backend.one_writer:
+            if write and (self.backend.in_memory or not block.read_only):
+                raise DatabaseError(
+                    f"database {self.name!r}: a second transaction that writes was opened inside"
+                    " a block; SQLite has one writer, so it would wait for itself",
+                    hint="do it before the block or after it",
+                )
+            if self.backend.in_memory:
+                yield await block.session.connection()
+                return
+        try:
+            async with (self.engine if write else self.reader).begin() as connection:
+                yield connection
+        except (SQLAlchemyError, OSError) as error:
+            explained = self.explain(error)
+            if explained is not None:
+                raise explained from error
+            raise
+
+    @property
+    def in_block(self) -> bool:
+        """Whether the running task is inside a block of this database."""
+        return open_block(self) is not None
+
+    @property
+    def writing(self) -> bool:
+        """Whether the running task is inside a block of this database that writes."""
+        block = open_block(self)
+        return block is not None and not block.read_only
+
+    async def ping(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - seconds, as in health
+        """Ask the database for an answer within ``timeout`` seconds.
+
+        Raises:
+            DatabaseError: it gave none.
+        """
+        try:
+            async with asyncio.timeout(timeout), self.connect(write=False) as connection:
+                await connection.execute(text("SELECT 1"))
+        except TimeoutError as error:
+            raise DatabaseError(
+                f"database {self.name!r} gave no answer within {timeout:g} s",
+                hint="check that its server runs",
+            ) from error
+
+    def explain(self, error: BaseException) -> DatabaseError | None:
+        """Return what a driver's error means, or None where it is the caller's own affair."""
+        return explain(error, name=self.name, backend=self.backend)
