@@ -1,0 +1,84 @@
+"""Build large sites on Tornado: one module per kind of user.
+
+The names a project imports; each is loaded when it is first asked for, so that
+``import tornkit`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tornkit.access import PUBLIC, SIGNED_IN, Access, roles
+    from tornkit.accounts import UserMixin
+    from tornkit.application import Application
+    from tornkit.errors import AppError, ErrorCode, FormError, TornkitError
+    from tornkit.handlers import BaseHandler
+    from tornkit.handlers.websocket import WebSocketHandler
+    from tornkit.modules import Module, discover
+    from tornkit.routing import RoutedApplication, path
+    from tornkit.settings import Settings
+
+    __version__: str
+
+__all__ = [
+    "PUBLIC",
+    "SIGNED_IN",
+    "Access",
+    "AppError",
+    "Application",
+    "BaseHandler",
+    "ErrorCode",
+    "FormError",
+    "Module",
+    "RoutedApplication",
+    "Settings",
+    "TornkitError",
+    "UserMixin",
+    "WebSocketHandler",
+    "discover",
+    "path",
+    "roles",
+]
+
+_HOMES = {
+    "PUBLIC": "access",
+    "SIGNED_IN": "access",
+    "Access": "access",
+    "AppError": "errors",
+    "Application": "application",
+    "BaseHandler": "handlers",
+    "ErrorCode": "errors",
+    "FormError": "errors",
+    "Module": "modules",
+    "RoutedApplication": "routing",
+    "Settings": "settings",
+    "TornkitError": "errors",
+    "UserMixin": "accounts",
+    "WebSocketHandler": "handlers.websocket",
+    "discover": "modules",
+    "path": "routing",
+    "roles": "access",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  costs 20 ms
+
+        try:
+            value: object = version("tornkit")
+        except PackageNotFoundError:  # a checkout on the path that nobody installed
+            value = "0.0.0"
+    elif name in _HOMES:
+        from importlib import import_module  # noqa: PLC0415  the point of being lazy
+
+        value = getattr(import_module(f"tornkit.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module 'tornkit' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})

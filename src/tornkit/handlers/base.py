@@ -1,0 +1,223 @@
+"""`BaseHandler`: Tornado's RequestHandler with answers, forms, errors and the visitor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tornado.web import HTTPError, RequestHandler
+from tornado.websocket import WebSocketHandler
+
+from tornkit import encoding
+from tornkit.errors import AppError, ErrorCode, TornkitError
+from tornkit.handlers import error_pages, forms
+from tornkit.handlers.negotiation import wants_json
+from tornkit.handlers.visitor import VisitorHandler
+from tornkit.security.redirects import local_path
+
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import Iterable
+
+    from pydantic import BaseModel
+
+    from tornkit.settings import Settings
+
+    Model = TypeVar("Model", bound=BaseModel)
+
+__all__ = ["BaseHandler"]
+
+
+class BaseHandler(VisitorHandler):
+    """Answer requests of a site; a subclass adds ``get``, ``post`` and so on.
+
+    Example:
+        >>> class Hello(BaseHandler):
+        ...     async def get(self) -> None:
+        ...         self.response_json(hello="world")
+    """
+
+    @property
+    def config(self) -> Settings:
+        """The typed settings; ``self.settings`` stays Tornado's dict.
+
+        Raises:
+            TornkitError: the application is not a `tornkit.Application`.
+        """
+        if self.site.config is None:
+            raise TornkitError("self.config needs a tornkit.Application", hint="use one")
+        return self.site.config
+
+    # --- answers -------------------------------------------------------------------------
+
+    def response(
+        self, content: str | bytes, content_type: str, status_code: int = 200
+    ) -> Future[None]:
+        """Answer with ``content``; awaiting the result is possible, not needed."""
+        self.set_status(status_code)
+        self.set_header("Content-Type", content_type)
+        return self.finish(content)
+
+    def response_json(
+        self,
+        error: ErrorCode | AppError | HTTPError | None = None,
+        status_code: int | None = None,
+        **data: Any,
+    ) -> Future[None]:
+        """Answer ``{"code": 0, "message": "", **data}``, or with the error's code and message.
+
+        Args:
+            error: what went wrong, if something did.
+            status_code: the HTTP status; by default the error's, else 200.
+            data: the answer's own keys.
+
+        Raises:
+            TypeError: ``data`` holds ``code`` or ``message``.
+            EncodingError: a value that JSON answers do not carry, with its key path.
+        """
+        answer = error_pages.answer_of(error, debug=self.site.debug)
+        body = encoding.encode(answer.merged(data), pretty=self.site.debug)
+        status = answer.status_code if status_code is None else status_code
+        return self.response(body, "application/json; charset=utf-8", status)
+
+    def response_html(
+        self,
+        template: str,
+        error: ErrorCode | AppError | HTTPError | None = None,
+        status_code: int | None = None,
+        **data: Any,
+    ) -> Future[None]:
+        """Answer with a rendered template; it sees code, message, errors and ``data``.
+
+        Args:
+            template: the template's name, such as ``teacher/dashboard.html``.
+            error: what went wrong, if something did.
+            status_code: the HTTP status; by default the error's, else 200.
+            data: the template's variables.
+
+        Raises:
+            TypeError: ``data`` holds ``code`` or ``message``.
+            jinja2.TemplateNotFound: no template of that name.
+        """
+        answer = error_pages.answer_of(error, debug=self.site.debug)
+        page = self.render_template(template, **{"errors": [], **answer.merged(data)})
+        status = answer.status_code if status_code is None else status_code
+        return self.response(page, "text/html; charset=utf-8", status)
+
+    def render_template(self, template: str, **data: Any) -> str:
+        """Return a template of the site, rendered with Jinja2 for this request.
+
+        Raises:
+            TornkitError: the application is not a `tornkit.Application`.
+        """
+        if self.site.templates is None:
+            raise TornkitError("templates need a tornkit.Application", hint="use one")
+        own = {
+            "handler": self,
+            "request": self.request,
+            "url": self.reverse_url,
+            "static_url": self.static_url,
+            "flashes": self.session_flashes,
+        }
+        return self.site.templates.get_template(template).render({**own, **data})
+
+    def session_flashes(self) -> list[dict[str, str]]:
+        """Take the waiting flash messages out of the session, oldest first."""
+        return [] if self._session is None else self.session.pop_flashes()
+
+    # --- input ---------------------------------------------------------------------------
+
+    def parse_form(self, model: type[Model]) -> Model:
+        """Return the request's form as a pydantic model.
+
+        An empty field counts as a missing one. A JSON body is accepted as well.
+
+        Raises:
+            FormError: with every field that does not validate; uncaught, it is a 422.
+        """
+        return forms.parse_form(self.request, model)
+
+    def parse_json(self, model: type[Model]) -> Model:
+        """Return the request's JSON body as a pydantic model.
+
+        Raises:
+            FormError: with every field that does not validate; uncaught, it is a 422.
+            tornado.web.HTTPError: 400 for a body that is not JSON, 415 for another type.
+        """
+        return forms.parse_json(self.request, model)
+
+    def parse_query(self, model: type[Model]) -> Model:
+        """Return the query string as a pydantic model.
+
+        Raises:
+            FormError: with every field that does not validate; uncaught, it is a 422.
+        """
+        return forms.parse_query(self.request, model)
+
+    def next_url(self, default: str = "/") -> str:
+        """Return the argument ``next`` if it is a path on this site, else ``default``."""
+        return local_path(self.get_argument("next", ""), default)
+
+    # --- URLs ----------------------------------------------------------------------------
+
+    def reverse_url(self, name: str, *args: Any, **kwargs: Any) -> str:
+        """Return the path of a named route: ``reverse_url("teacher:course", course_id=3)``.
+
+        Raises:
+            RouteNotFound: no route has that name.
+            RouteError: a parameter is missing, unknown or does not fit.
+        """
+        reverse: Any = self.application.reverse_url
+        path: str = reverse(name, *args, **kwargs)
+        return path
+
+    def static_url(self, path: str, include_host: bool | None = None, **kwargs: Any) -> str:
+        """Return the address of a static file, with a hash of its content in it."""
+        if self.site.static is None:
+            return super().static_url(path, include_host, **kwargs)
+        url = self.site.static.url(path)
+        return f"{self.request.protocol}://{self.request.host}{url}" if include_host else url
+
+    # --- methods -------------------------------------------------------------------------
+
+    def head(self, *args: Any, **kwargs: Any) -> Any:
+        """Answer as ``get`` does; Tornado leaves the body out."""
+        if isinstance(self, WebSocketHandler):
+            raise HTTPError(405)
+        return self.get(*args, **kwargs)
+
+    def options(self, *args: Any, **kwargs: Any) -> Any:
+        """List the methods in ``Allow``."""
+        self.set_status(204)
+        self.set_header("Allow", ", ".join(self.allowed_methods()))
+        self.finish()
+
+    @classmethod
+    def allowed_methods(cls) -> list[str]:
+        """Return the HTTP methods that this handler implements, in Tornado's order."""
+        methods: Iterable[str] = cls.SUPPORTED_METHODS
+        unimplemented = RequestHandler._unimplemented_method
+        implemented = {name for name in methods if getattr(cls, name.lower()) is not unimplemented}
+        if "GET" not in implemented or issubclass(cls, WebSocketHandler):
+            implemented.discard("HEAD")
+        return [name for name in methods if name in implemented]
+
+    # --- errors --------------------------------------------------------------------------
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer with an error page, or with JSON for a client that asks for it."""
+        if status_code == 405:
+            self.set_header("Allow", ", ".join(self.allowed_methods()))
+        if self._should_not_send_content(status_code):
+            self.finish()
+            return
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        answer = error_pages.answer_of(
+            error, debug=self.site.debug, status_code=status_code, reason=self._reason
+        )
+        if wants_json(self.request):
+            body: str | bytes = encoding.encode(answer.merged({}), pretty=self.site.debug)
+            self.set_header("Content-Type", "application/json; charset=utf-8")
+        else:
+            body = error_pages.render(self, answer, error)
+            self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(body)

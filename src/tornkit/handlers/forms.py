@@ -1,0 +1,109 @@
+"""Forms, queries and JSON bodies into pydantic models; what is wrong into `FormError`."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+from tornado.web import HTTPError
+
+from tornkit.errors import FieldError, FormError
+from tornkit.handlers.negotiation import is_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import BaseModel
+    from pydantic_core import ErrorDetails
+    from tornado.httputil import HTTPServerRequest
+
+    Model = TypeVar("Model", bound=BaseModel)
+
+__all__ = ["parse_form", "parse_json", "parse_query"]
+
+_SEVERAL = (list, set, frozenset, tuple)
+_MAX_ERRORS = 100  # a hostile body of a million bad items must not become a page of them
+
+
+def parse_form(request: HTTPServerRequest, model: type[Model]) -> Model:
+    """Return a urlencoded, multipart or JSON body as ``model``."""
+    if is_json(request.headers.get("Content-Type", "")):
+        return parse_json(request, model)
+    return _validate(model, request.body_arguments)
+
+
+def parse_query(request: HTTPServerRequest, model: type[Model]) -> Model:
+    """Return the query string as ``model``."""
+    return _validate(model, request.query_arguments)
+
+
+def parse_json(request: HTTPServerRequest, model: type[Model]) -> Model:
+    """Return a JSON body as ``model``."""
+    content_type = request.headers.get("Content-Type", "")
+    if content_type and not is_json(content_type):
+        raise HTTPError(415, "expected a JSON body")
+    try:
+        return model.model_validate_json(request.body)
+    except ValidationError as invalid:
+        details = invalid.errors(include_url=False, include_context=False, include_input=False)
+        if details[0]["type"] == "json_invalid":
+            raise HTTPError(400, "the body is not JSON: %s", details[0]["msg"]) from None
+        raise _form_error(details, {}) from None
+
+
+def _validate(model: type[Model], arguments: Mapping[str, list[bytes]]) -> Model:
+    texts = {name: [_text(value) for value in values] for name, values in arguments.items()}
+    fields = {
+        field.alias or name: _takes_several(field.annotation)
+        for name, field in model.model_fields.items()
+    }
+    values: dict[str, object] = {}
+    for name, given in texts.items():
+        filled = [value for value in given if value]
+        if filled:
+            values[name] = filled if fields.get(name, False) else filled[-1]
+    try:
+        return model.model_validate(values)
+    except ValidationError as invalid:
+        details = invalid.errors(include_url=False, include_context=False, include_input=False)
+        shown = {name: value for name, value in values.items() if "password" not in name.lower()}
+        raise _form_error(details, shown) from None
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise HTTPError(400, "a form field is not valid UTF-8") from None
+
+
+def _takes_several(annotation: Any) -> bool:
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return any(_takes_several(part) for part in typing.get_args(annotation))
+    if origin is typing.Annotated:
+        return _takes_several(typing.get_args(annotation)[0])
+    return origin in _SEVERAL or annotation in _SEVERAL
+
+
+def _form_error(details: list[ErrorDetails], values: Mapping[str, object]) -> FormError:
+    return FormError(
+        [
+            FieldError(
+                field=".".join(str(part) for part in detail["loc"]),
+                message=_message(detail),
+                type=detail["type"],
+            )
+            for detail in details[:_MAX_ERRORS]
+        ],
+        values,
+    )
+
+
+def _message(detail: ErrorDetails) -> str:
+    if detail["type"] == "missing":
+        return "This field is required."
+    text = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,0 +1,352 @@
+"""One request from its first byte to its last: the order of steps, and when answers leave.
+
+Tornado's `RequestHandler` sends an answer as soon as ``finish()`` is called. Here an answer
+may have to wait: for the database block around it to commit, and for the session to be
+saved. `LifecycleHandler` marks such a response as finished at once, so that handlers see
+Tornado's own semantics, and sends it when its conditions hold. What has to be saved is
+known to `tornkit.handlers.visitor`; this module only asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from tornado import iostream
+from tornado.concurrent import future_set_result_unless_cancelled
+from tornado.httputil import HTTPInputError
+from tornado.web import Finish, HTTPError, RequestHandler, _has_stream_request_body
+from tornado.websocket import WebSocketHandler
+
+from tornkit.errors import AnswerError, AppError, DatabaseError, StoreUnavailable
+from tornkit.handlers.site import Site
+from tornkit.logs import log_arguments
+from tornkit.logs import request_id as current_request_id
+from tornkit.security.hosts import allowed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+    from tornado.web import OutputTransform
+
+__all__ = ["LifecycleHandler"]
+
+_log = logging.getLogger("tornkit.handlers")
+_BARE_SITE = Site()
+
+
+class _NotYet(asyncio.Future[None]):
+    """Stand for an answer that leaves only after its database block; refuse to be awaited."""
+
+    def __await__(self) -> Any:
+        raise AnswerError(
+            "an answer cannot be awaited inside a self.db() block",
+            hint="it is sent after the block has committed: await nothing, or answer after it",
+        )
+
+    __iter__ = __await__
+
+
+class LifecycleHandler(RequestHandler):
+    """Run a request's steps in order and hold its answer back until it may leave."""
+
+    accepts_typed_arguments = True
+
+    _pending: asyncio.Task[None] | None = None
+    _settling_failed = False
+    _open_blocks = 0
+    _answered_at = 0  # how deep in blocks the answer was prepared; 0: no answer waits
+    _request_id: str | None = None
+
+    # --- parts ---------------------------------------------------------------------------
+
+    @property
+    def site(self) -> Site:
+        """The parts of the application, as ``application.py`` handed them over."""
+        return getattr(self.application, "site", _BARE_SITE)
+
+    @property
+    def request_id(self) -> str:
+        """The id of this request: in ``X-Request-ID`` and in each of its log lines."""
+        if self._request_id is None:
+            self._request_id = os.urandom(8).hex()
+        return self._request_id
+
+    def clear(self) -> None:
+        """Reset headers and content to those that every response starts with."""
+        super().clear()
+        self._headers["X-Request-ID"] = self.request_id
+        self._headers["X-Content-Type-Options"] = "nosniff"
+        # The name and version of the server are of use only to an attacker.
+        self.clear_header("Server")
+
+    # --- hooks ---------------------------------------------------------------------------
+
+    async def _open_door(self) -> None:
+        """Load who is asking and refuse whoever may not pass."""
+
+    def _must_settle(self) -> bool:
+        """Tell whether something has to be saved before the answer may leave."""
+        return False
+
+    async def _settle(self) -> None:
+        """Save what has to be saved before the answer may leave."""
+
+    def _before_headers(self) -> None:
+        """Complete the headers, just before they leave."""
+
+    # --- the steps -----------------------------------------------------------------------
+
+    async def _execute(self, transforms: list[OutputTransform], *args: Any, **kwargs: Any) -> None:
+        self._transforms = transforms
+        current_request_id.set(self.request_id)
+        try:
+            await self._enter(args, kwargs)
+            if self._prepared_future is not None:
+                # The application is ready for the body to arrive.
+                future_set_result_unless_cancelled(self._prepared_future, None)
+            if self._finished or not await self._body_arrived():
+                return
+            if isinstance(self, WebSocketHandler) and self._unsettled():
+                await self._settle()  # an upgrade leaves at once, so the session goes first
+            method = getattr(self, (self.request.method or "").lower())
+            result = method(*self.path_args, **self.path_kwargs)
+            if result is not None:
+                result = await result
+            if self._auto_finish and not self._finished:
+                self.finish()
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - as Tornado does
+            self._answer_exception(error)
+        finally:
+            result = None  # a traceback that holds this frame must not hold the result
+            await self._pending_answers()
+            if self._prepared_future is not None and not self._prepared_future.done():
+                self._prepared_future.set_result(None)
+
+    async def _enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self.request.method not in self.SUPPORTED_METHODS:
+            raise HTTPError(405)
+        if not _has_stream_request_body(type(self)):
+            try:
+                self.request._parse_body()
+            except HTTPInputError as error:
+                raise HTTPError(400, "Invalid body: %s", error) from error
+        self.path_args = [self._path_argument(value) for value in args]
+        self.path_kwargs = {
+            name: self._path_argument(value, name) for name, value in kwargs.items()
+        }
+        log_arguments(self.request.arguments)
+        self._check_host()
+        self._cross_origin_protection()
+        await self._open_door()
+        if not self._finished:
+            result: Any = self.prepare()
+            if result is not None:
+                await result
+        # An early answer leaves before the server is told to go on: otherwise it would read
+        # on, or close the connection, while the answer still waits for its session.
+        await self._pending_answers()
+
+    def _path_argument(self, value: Any, name: str | None = None) -> Any:
+        # Tornado's regexes give bytes; tornkit's converters give the converted value.
+        return self.decode_argument(value, name) if isinstance(value, bytes) else value
+
+    async def _body_arrived(self) -> bool:
+        if _has_stream_request_body(type(self)):
+            try:
+                await self.request._body_future
+            except iostream.StreamClosedError:
+                return False
+        return True
+
+    def _check_host(self) -> None:
+        patterns = self.site.allowed_hosts
+        if patterns is not None and not allowed(self.request.host, patterns):
+            raise HTTPError(400, "host %r is not in allowed_hosts", self.request.host)
+
+    # --- exceptions ----------------------------------------------------------------------
+
+    def _answer_exception(self, error: BaseException) -> None:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            # The request's own task was cancelled: answer, so that the connection does not
+            # hang, and let the cancellation go on.
+            if not self._finished:
+                try:
+                    self.send_error(500)
+                except Exception:  # noqa: BLE001 - the cancellation must go on
+                    _log.exception("error while answering a cancelled request")
+            raise error
+        try:
+            self._handle_request_exception(error)
+        except Exception:  # noqa: BLE001 - nothing above can answer any more
+            _log.exception("error while answering with an error")
+
+    def _handle_request_exception(self, e: BaseException) -> None:
+        status = _status_of(e)
+        if status is None:
+            super()._handle_request_exception(e)
+            return
+        level = logging.ERROR if status >= 500 else logging.INFO
+        _log.log(level, "%d %s: %s", status, self._request_summary(), e)
+        if not self._finished:
+            self.send_error(status, exc_info=sys.exc_info())
+
+    # --- answers -------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def db(
+        self, name: str = "default", *, read_only: bool = False
+    ) -> AsyncIterator[AsyncSession]:
+        """Open a block of database work that commits on leaving and rolls back on an error.
+
+        A block inside a block of the same bind joins it. Inside, `finish`, `redirect` and
+        every ``response*`` only prepare the answer: it is sent after the outermost block
+        has committed, and dropped when the block fails.
+
+        Args:
+            name: the bind, a key of the setting ``databases``.
+            read_only: refuse writes; on SQLite such blocks do not wait for writers.
+
+        Raises:
+            UnknownDatabase: no bind of that name.
+            DatabaseError: the database cannot be used, or the commit failed (503).
+        """
+        databases = self.site.databases
+        if databases is None:
+            raise DatabaseError("self.db() needs a tornkit.Application", hint="use one")
+        finish: Finish | None = None
+        self._open_blocks += 1
+        try:
+            async with databases[name].session(read_only=read_only) as session:
+                try:
+                    yield session
+                except Finish as reason:
+                    finish = reason  # Tornado's way to end early is not an error
+        except BaseException:
+            if self._answered_at >= self._open_blocks:
+                self._drop_prepared_answer()
+            self._open_blocks -= 1
+            raise
+        self._open_blocks -= 1
+        if self._answered_at and not self._open_blocks:
+            self._answered_at, self._finished = 0, False
+            LifecycleHandler.finish(self)
+        if finish is not None:
+            raise finish
+
+    def _drop_prepared_answer(self) -> None:
+        self._answered_at, self._finished = 0, False
+        self.clear()
+
+    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
+        """Finish this response; it leaves once its block has committed and its session is saved.
+
+        Returns:
+            A future that is done when the response has been handed to the connection.
+
+        Raises:
+            RuntimeError: the response is finished already.
+        """
+        if self._finished:
+            raise RuntimeError("finish() called twice")
+        if chunk is not None:
+            self.write(chunk)
+        if self._open_blocks:
+            self._answered_at, self._finished = self._open_blocks, True
+            return _NotYet()
+        if self._pending is None and (self._status_code == 101 or not self._unsettled()):
+            return super().finish()
+        self._finished = True
+        return self._queue(self._settle_and_finish())
+
+    def flush(self, include_footers: bool = False) -> asyncio.Future[None]:
+        """Send what was written so far, after the session's changes so far are saved.
+
+        Raises:
+            AnswerError: inside a ``self.db()`` block, whose outcome is not known yet.
+        """
+        if include_footers:  # finish() itself is sending
+            return self._send(include_footers=True)
+        if self._open_blocks:
+            raise AnswerError(
+                "flush() inside a self.db() block would send an answer that may be rolled back",
+                hint="flush after the block",
+            )
+        if self._pending is None and (self._headers_written or not self._unsettled()):
+            return self._send()
+        return self._queue(self._settle_and_flush())
+
+    def _send(self, include_footers: bool = False) -> asyncio.Future[None]:
+        if not self._headers_written:
+            self._before_headers()
+        return super().flush(include_footers)
+
+    def _unsettled(self) -> bool:
+        return not self._settling_failed and self._must_settle()
+
+    async def _settle_and_finish(self) -> None:
+        if self._settling_failed:
+            return  # an earlier step has answered with that failure
+        try:
+            if self._unsettled():
+                await self._settle()
+            self._finished = False
+            sent = super().finish()
+        except Exception as error:  # noqa: BLE001 - answered and logged as Tornado would
+            self._answer_failure(error)
+            return
+        await sent
+
+    async def _settle_and_flush(self) -> None:
+        if self._settling_failed:
+            return
+        try:
+            if self._unsettled():
+                await self._settle()
+            sent = self._send()
+        except Exception as error:  # noqa: BLE001 - answered and logged as Tornado would
+            self._answer_failure(error)
+            return
+        await sent
+
+    def _answer_failure(self, error: Exception) -> None:
+        self._finished = False
+        self._settling_failed = True  # the error page must not wait for the same failure again
+        self._pending = None
+        self._answer_exception(error)
+
+    def _queue(self, step: Coroutine[Any, Any, None]) -> asyncio.Future[None]:
+        """Run ``step`` after the steps before it; answers leave in the order they were given."""
+        previous = self._pending
+
+        async def run() -> None:
+            if previous is not None:
+                await asyncio.wait([previous])
+            await step
+
+        task = asyncio.ensure_future(run())
+        # As with Tornado's own futures, a client that has left is no error to report.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._pending = task
+        return task
+
+    async def _pending_answers(self) -> None:
+        while (pending := self._pending) is not None and not pending.done():
+            await asyncio.wait([pending])
+        if pending is self._pending:
+            self._pending = None
+
+
+def _status_of(error: BaseException) -> int | None:
+    """Return the status of an error that is not a bug, or None where Tornado knows better."""
+    if isinstance(error, AppError):
+        return error.status_code
+    if isinstance(error, StoreUnavailable | DatabaseError):
+        return 503
+    return None

@@ -1,0 +1,48 @@
+"""`Site`: the parts of an application that handlers work with, handed over in one piece."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import jinja2
+
+    from tornkit.accounts import Accounts
+    from tornkit.databases import Databases
+    from tornkit.handlers.static import StaticFiles
+    from tornkit.sessions import Sessions
+    from tornkit.settings import Settings
+
+__all__ = ["SessionCookie", "Site"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCookie:
+    """How the session's id travels: the cookie's name, its age in seconds, Secure or not."""
+
+    name: str
+    max_age: int
+    secure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Hold what a handler may need; a part that is None is one the application lacks.
+
+    A `BaseHandler` in a plain ``tornado.web.Application`` gets ``Site()``: answers and
+    errors work, sessions and databases say that they need a `tornkit.Application`.
+    """
+
+    debug: bool = False
+    config: Settings | None = None
+    databases: Databases | None = None
+    sessions: Sessions | None = None
+    cookie: SessionCookie = field(default=SessionCookie("session", 0, secure=False))
+    accounts: Accounts[Any] | None = None
+    templates: jinja2.Environment | None = None
+    static: StaticFiles | None = None
+    login_url: str | None = None
+    allowed_hosts: Sequence[str] | None = None

@@ -1,0 +1,106 @@
+"""The pytest plugin: ``app``, ``client`` and ``settings_overrides``.
+
+Nothing of the project is imported before a test asks for a fixture. Settings load for the
+environment ``testing``; folders and databases of a test are its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+try:
+    import pytest_asyncio
+except ImportError:  # tornkit is installed without its extra "test"
+    pytest_asyncio = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+    from pathlib import Path
+
+    from tornkit.application import Application
+    from tornkit.testing.client import Client
+    from tornkit.testing.databases import TestDatabases
+
+
+@pytest.fixture
+def settings_overrides() -> dict[str, Any]:
+    """Return settings to change, by dotted key; override this fixture to give some."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def tornkit_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestDatabases]:
+    """Return the databases of the test run; dropped at its end."""
+    from tornkit.testing.databases import TestDatabases  # noqa: PLC0415  only where used
+
+    databases = TestDatabases(tmp_path_factory.mktemp("databases"))
+    yield databases
+    asyncio.run(databases.drop())
+
+
+if pytest_asyncio is not None:
+
+    @pytest_asyncio.fixture
+    async def app(
+        pytestconfig: pytest.Config,
+        settings_overrides: dict[str, Any],
+        tornkit_databases: TestDatabases,
+        tmp_path: Path,
+    ) -> AsyncIterator[Application]:
+        """Return the project's application, started, with databases of its own."""
+        folders = {f"paths.{name}": str(tmp_path / name) for name in ("data", "log", "upload")}
+        overrides = {**folders, **settings_overrides}
+        if not tornkit_databases.urls:
+            await _prepare(pytestconfig, overrides, tornkit_databases)
+        urls = _settings(tornkit_databases.copies(tmp_path))
+        application = _create(pytestconfig, {**urls, **overrides})
+        async with application:
+            await tornkit_databases.empty(application.databases)
+            yield application
+
+    @pytest_asyncio.fixture
+    async def client(app: Application) -> AsyncIterator[Client]:
+        """Return a client of ``app``, served on a free port of this machine."""
+        from tornado.httpserver import HTTPServer  # noqa: PLC0415  only where used
+        from tornado.testing import bind_unused_port  # noqa: PLC0415
+
+        from tornkit.testing.client import Client  # noqa: PLC0415
+
+        listening, port = bind_unused_port()
+        server = HTTPServer(app)
+        server.add_socket(listening)
+        try:
+            async with Client(app, f"http://127.0.0.1:{port}") as opened:
+                yield opened
+        finally:
+            server.stop()
+            await server.close_all_connections()
+
+
+async def _prepare(
+    pytestconfig: pytest.Config, overrides: Mapping[str, Any], databases: TestDatabases
+) -> None:
+    configured = _create(pytestconfig, overrides)
+    await databases.prepare(configured.databases, configured.config.database_urls())
+    application = _create(pytestconfig, {**overrides, **_settings(databases.urls)})
+    async with application.databases:
+        for database in application.databases.values():
+            await database.migrations.upgrade()
+
+
+def _settings(urls: Mapping[str, str]) -> dict[str, str]:
+    return {f"databases.{bind}": url for bind, url in urls.items()}
+
+
+def _create(pytestconfig: pytest.Config, overrides: Mapping[str, Any]) -> Application:
+    """Return a new application of the project, with settings for tests."""
+    from tornkit._project import find_project, load_application  # noqa: PLC0415  only where used
+    from tornkit.settings import command_line  # noqa: PLC0415
+
+    command_line(overrides, "testing")
+    application: Any = load_application(find_project(start=pytestconfig.rootpath))
+    created: Application = application
+    return created
