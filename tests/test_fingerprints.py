@@ -42,6 +42,14 @@ PINNED = {
     "tornado.web._HandlerDelegate.execute": "5ac51d94ddb563e0",
     "tornado.web.StaticFileHandler.validate_absolute_path": "1c2019c067cf6be7",
     "tornado.web.StaticFileHandler.get_content_version": "51fa060831263dc8",
+    "tornado.web.Application.__init__": "f749d560b35f3033",
+    "tornado.web.Application.reverse_url": "4da275d45f4745a2",
+    "tornado.web._ApplicationRouter.process_rule": "fbb72f16b44e4866",
+    "tornado.routing.PathMatches.__init__": "ea6ff81e6a95070f",
+    "tornado.routing.PathMatches.match": "67dc620db9258056",
+    "tornado.routing.PathMatches.reverse": "ab90a9867e72c55c",
+    "tornado.web.StaticFileHandler.get": "afd94c94db19f217",
+    "tornado.web.RequestHandler.clear": "18e3400b6e8f42d8",
     "tornado.websocket.WebSocketHandler.get": "c616a6d375412ba4",
 }
 

@@ -105,7 +105,7 @@ class Application(RoutedApplication):
                 path("/static/{path:path}", StaticHandler, name="static"),
                 path("/health/live", Live),
                 path("/health/ready", Ready),
-                *(route for module in self.modules for route in module.routes),
+                *(route for module in _catch_all_last(self.modules) for route in module.routes),
                 *slash_redirects(self.modules),
             ],
             **{**self._tornado_settings(), **tornado_settings},
@@ -167,7 +167,6 @@ class Application(RoutedApplication):
         return {
             "debug": self.config.debug,
             "autoreload": False,  # `tornkit run` watches from outside, and survives errors
-            "cookie_secret": self.config.secret.get_secret_value(),
             "cross_origin_protection": True,
             "trusted_origins": list(self.config.trusted_origins),
             "default_handler_class": NotFound,
@@ -209,6 +208,9 @@ class Application(RoutedApplication):
             DatabaseError: a database cannot be opened.
         """
         self.config.create_paths()
+        # Only now: reading a generated secret writes its file, and listing routes must not.
+        self.settings.setdefault("cookie_secret", self.config.secret.get_secret_value())
+        self.compile_routes()
         await self.databases.open()
         await self.sessions.store.open()
         self._draining = False
@@ -261,6 +263,11 @@ def _modules(modules: str | Iterable[Module], settings: Settings) -> list[Mounte
     if isinstance(modules, str):
         return discover(modules, installed=settings.installed_modules)
     return mount(modules)
+
+
+def _catch_all_last(modules: list[MountedModule]) -> list[MountedModule]:
+    """Return the modules in match order: a ``/{page:path}`` of home must not hide the others."""
+    return sorted(modules, key=lambda module: module.prefix == "")
 
 
 def _roles_of(modules: Iterable[MountedModule]) -> frozenset[str]:

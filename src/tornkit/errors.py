@@ -259,8 +259,10 @@ class RouteError(TornkitError, ValueError):
     """A route that cannot be compiled, or two routes that collide."""
 
 
-class RouteNotFound(RouteError, LookupError):
+class RouteNotFound(RouteError, KeyError):
     """No route has that name."""
+
+    __str__ = TornkitError.__str__  # KeyError would show the message's repr
 
 
 class EncodingError(TornkitError, TypeError):

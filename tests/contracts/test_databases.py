@@ -1,13 +1,19 @@
 """Blocks, migrations and accounts behave alike on every SQL server."""
 
+# ruff: noqa: PT012 - what raises here is the leaving of a block
+
 from __future__ import annotations
 
 import asyncio
+import functools
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 from argon2 import PasswordHasher
-from sqlalchemy import String, func, insert, select, text
+from sqlalchemy import MetaData, String, func, insert, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -21,10 +27,13 @@ from tornkit.errors import (
     UnknownRole,
     UnknownUser,
 )
+from tornkit.sessions.sql import metadata as session_tables
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
+
+    from sqlalchemy import Connection
 
 
 class Base(DeclarativeBase):
@@ -41,15 +50,27 @@ class Note(Base):
     words: Mapped[str] = mapped_column(String(50), unique=True)
 
 
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Callable[[str], str]]:
+    """Give one database on each server to all tests here; each test leaves it empty."""
+    with ExitStack() as stack:
+
+        @functools.cache
+        def url(name: str) -> str:
+            return stack.enter_context(services.fresh_database(name))
+
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "memory", "postgresql", "mysql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(
+    request: pytest.FixtureRequest, tmp_path: Path, servers: Callable[[str], str]
+) -> str:
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/per%25cent/site.db"
-    elif request.param == "memory":
-        yield "sqlite:///:memory:"
-    else:
-        with services.fresh_database(request.param) as url:
-            yield url
+        return f"sqlite:///{tmp_path}/per%cent/site.db"
+    if request.param == "memory":
+        return "sqlite:///:memory:"
+    return servers(request.param)
 
 
 @pytest.fixture
@@ -61,6 +82,18 @@ async def empty(database_url: str, tmp_path: Path) -> AsyncIterator[SQLDatabase]
     )
     async with databases:
         yield databases["default"]
+        if databases["default"].dialect != "sqlite":
+            await drop_tables(databases["default"])
+
+
+async def drop_tables(database: SQLDatabase) -> None:
+    def drop(connection: Connection) -> None:
+        found = MetaData()
+        found.reflect(connection)
+        found.drop_all(connection)
+
+    async with database.connect(write=True) as connection:
+        await connection.run_sync(drop)
 
 
 @pytest.fixture
@@ -329,6 +362,21 @@ async def test_a_generated_revision_goes_up_and_down_and_leaves_no_difference(
         await connection.execute(text("SELECT * FROM tornkit_session_key"))
 
 
+async def test_the_library_makes_the_tables_that_the_session_store_uses(
+    empty: SQLDatabase,
+) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(
+            connection,
+            opts={"include_name": lambda name, kind, _: kind != "table" or "session" in name},
+        )
+        return list(compare_metadata(context, session_tables))
+
+    await empty.migrations.upgrade()
+    async with empty.connect(write=False) as connection:
+        assert await connection.run_sync(differences) == []
+
+
 REVISION = '''"""{number}."""
 
 import sqlalchemy as sa
@@ -376,7 +424,10 @@ async def test_two_that_upgrade_at_once_both_end_well(
     finally:
         for other in others:
             await other.close()
-    assert sorted(sum(done, [])) == ["0001_sessions", *(f"000{n}_step" for n in range(1, 5))]
+    assert sorted(step for steps in done for step in steps) == [
+        "0001_sessions",
+        *(f"000{n}_step" for n in range(1, 5)),
+    ]
     await empty.migrations.check()
 
 

@@ -126,11 +126,7 @@ def test_a_handler_with_its_own_class_replaces_the_default(tmp_path: Path) -> No
         {"handlers": {"x": 3}},
         {"formatters": {"line": {"()": "tornkit.nothing"}}},
         {"root": "x"},
-        {
-            "handlers": {
-                "x": {"class": "logging.StreamHandler", "password": "hunter2", "stream": "hunter2"}
-            }
-        },
+        {"mail": {"password": "hunter2"}, "root": {"level": "hunter2"}},
     ],
 )
 def test_an_invalid_configuration_is_one_clear_error_and_defaults_stay(

@@ -65,6 +65,19 @@ def test_tables_are_merged_key_by_key_across_layers(
     assert loaded.origins["databases.catalog"] == "env MYSCHOOL_DATABASES__Catalog"
 
 
+def test_a_value_replaces_a_table_and_a_table_a_value(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "settings.toml").write_text('motto = "x"\n[printer]\nname = "p"\npin = 1\n')
+    monkeypatch.setenv("MYSCHOOL_PRINTER", "")
+    loaded = School.load(project_dir=project)
+    assert (loaded.printer, loaded.origins["printer"]) == (None, "env MYSCHOOL_PRINTER")
+    again = School.load(project_dir=project, overrides={"printer": {"name": "q"}})
+    assert again.printer is not None
+    assert (again.printer.name, again.printer.pin) == ("q", 0)
+    assert again.origins["printer.name"] == "override"
+
+
 def test_variables_give_lists_tables_and_nothing(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -159,7 +159,9 @@ class BaseHandler(VisitorHandler):
 
     # --- URLs ----------------------------------------------------------------------------
 
-    def reverse_url(self, name: str, *args: Any, **kwargs: Any) -> str:
+    def reverse_url(  # type: ignore[override]  # a parameter of a route may be called name
+        self, name: str, /, *args: Any, **kwargs: Any
+    ) -> str:
         """Return the path of a named route: ``reverse_url("teacher:course", course_id=3)``.
 
         Raises:

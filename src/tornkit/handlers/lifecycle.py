@@ -263,6 +263,8 @@ class LifecycleHandler(RequestHandler):
         if self._pending is None and (self._status_code == 101 or not self._unsettled()):
             return super().finish()
         self._finished = True
+        # As after any finish(), a client that leaves is no longer the handler's concern.
+        self.request.connection.set_close_callback(None)  # type: ignore[union-attr]
         return self._queue(self._settle_and_finish())
 
     def flush(self, include_footers: bool = False) -> asyncio.Future[None]:

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["RoutedApplication"]
 
 
-class UnknownRoute(RouteNotFound, KeyError):  # noqa: N818 - as its base
-    """No route has that name; a KeyError too, as Tornado raises."""
-
-
 class RoutedApplication(tornado.web.Application):
     """A `tornado.web.Application` that takes routes, and whose look-up does not grow.
 
@@ -62,7 +58,15 @@ class RoutedApplication(tornado.web.Application):
             default = DefaultHostMatches(self, matcher.host_pattern)
             self.wildcard_router.add_rules([(default, handlers)])
 
-    def reverse_url(self, name: str, *args: Any, **kwargs: Any) -> str:
+    def compile_routes(self) -> None:
+        """Build the look-up now; the first request would do it otherwise."""
+        for router in (self.wildcard_router, self.default_router):
+            if isinstance(router, CompiledRouter):
+                router.compile()
+
+    def reverse_url(  # type: ignore[override] # a parameter may be called name
+        self, name: str, /, *args: Any, **kwargs: Any
+    ) -> str:
         """Return the path of a named route, its parameters given in order or by name.
 
         Raises:
@@ -72,7 +76,7 @@ class RoutedApplication(tornado.web.Application):
         url = self.default_router.reverse_url(name, *args, **kwargs)
         if url is not None:
             return url
-        raise UnknownRoute(
+        raise RouteNotFound(
             f"no route is called {printable(name)!r}",
             hint=did_you_mean(name, route_names(self.default_router))
             or "`tornkit routes` lists them",

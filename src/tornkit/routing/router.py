@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tornado.routing import PathMatches, ReversibleRouter, ReversibleRuleRouter, Rule, RuleRouter
+from tornado.routing import (
+    AnyMatches,
+    PathMatches,
+    ReversibleRouter,
+    ReversibleRuleRouter,
+    Rule,
+    RuleRouter,
+)
 from tornado.web import _ApplicationRouter
 
 from tornkit.errors import RouteError
@@ -124,18 +131,30 @@ class CompiledRouter(_ApplicationRouter):
     def compile(self) -> Trie:
         """Compile the rules now rather than at the next request."""
         self._compiled = list(self._rules)
+        self._sole = self._find_sole()
         trie = Trie(_key(rule.matcher) for rule in self._compiled)
         self._trie = trie
         return trie
+
+    def _find_sole(self) -> CompiledRouter | None:
+        """Return the router that answers everything: that of an application without host rules."""
+        if len(self._compiled) != 1 or type(self) is not CompiledRouter:
+            return None
+        (rule,) = self._compiled
+        plain = type(rule.matcher) is AnyMatches and not rule.target_kwargs
+        is_router = type(rule.target) is CompiledRouter and not hasattr(rule, "route")
+        return rule.target if plain and is_router else None
 
     def find_handler(
         self, request: HTTPServerRequest, **kwargs: Any
     ) -> HTTPMessageDelegate | None:
         """Return the delegate of the first rule that matches, or None."""
         trie = self._trie or self.compile()
-        path: Any = request.path
+        if self._sole is not None:
+            return self._sole.find_handler(request)
+        path, rules = request.path, self._compiled
         for index in trie.nominate(path):
-            rule = self._compiled[index]
+            rule = rules[index]
             params = rule.matcher.match(request)
             if params is not None:
                 delegate = self._delegate(rule, request, params)
@@ -170,7 +189,9 @@ class CompiledRouter(_ApplicationRouter):
             request.tornkit_route = before  # type: ignore[attr-defined] # see above
         return delegate
 
-    def reverse_url(self, name: str, *args: Any, **kwargs: Any) -> str | None:
+    def reverse_url(  # type: ignore[override] # a parameter may be called name
+        self, name: str, /, *args: Any, **kwargs: Any
+    ) -> str | None:
         """Return the path of the route of that name, or None where there is none.
 
         Raises:

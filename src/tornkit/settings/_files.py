@@ -32,7 +32,6 @@ def add_toml(layers: Layers, file: Path) -> None:
     text = _read(layers, file)
     if text is None:
         return
-    text = text.replace("\r\n", "\n")
     try:
         values = tomllib.loads(text)
     except RecursionError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path, PurePath
+from pathlib import Path
 
 __all__ = ["absolute", "absolute_url", "make_folder", "sqlite_file"]
 
@@ -20,8 +20,6 @@ def absolute_url(url: str, folder: Path) -> str:
     """Return a URL with the file of an SQLite one as an absolute path."""
     match = _SQLITE.fullmatch(url)
     if match is None or match[2] in ("", ":memory:") or match[2].startswith("file:"):
-        return url
-    if PurePath(match[2]).is_absolute():
         return url
     return f"{match[1]}{absolute(folder / match[2]).as_posix()}{match[3]}"
 

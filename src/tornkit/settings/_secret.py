@@ -88,8 +88,6 @@ def _load(file: Path) -> str:
 
 def _create(file: Path) -> str:
     file.parent.mkdir(parents=True, exist_ok=True)
-    if file.exists():
-        file.unlink()  # it is there but empty: a disk was full once
     draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -108,7 +106,9 @@ def _publish(draft: Path, file: Path) -> None:
     try:
         os.link(draft, file)
     except FileExistsError:
-        return
+        # The other one's is complete; an empty file was left by somebody else.
+        if not _load(file):
+            draft.replace(file)
     except OSError:  # a file system without links: the later of two writers wins
         draft.replace(file)
 

@@ -1,0 +1,80 @@
+"""Run Tornado's own tests with tornkit's request lifecycle beneath every handler.
+
+``python -m tests.contracts.tornado_suite [--deferred]`` prints the names of the tests that
+failed, one a line. With ``--deferred`` every single answer waits as if for its session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import unittest
+from typing import Any
+
+import tornado.options
+import tornado.web
+from tornado.log import access_log
+
+from tornkit.handlers.lifecycle import LifecycleHandler
+
+MODULES = [
+    "web_test",
+    "httpserver_test",
+    "http1connection_test",
+    "websocket_test",
+    "security_corpus_test",
+    "routing_test",
+    "wsgi_test",
+    "auth_test",
+]
+DEFERRED = "--deferred" in sys.argv
+
+
+class Lifecycle(LifecycleHandler):
+    """The steps of a request as tornkit takes them, with the headers that Tornado expects."""
+
+    accepts_typed_arguments = False
+
+    def clear(self) -> None:
+        tornado.web.RequestHandler.clear(self)
+
+    def _must_settle(self) -> bool:
+        return DEFERRED
+
+    async def _settle(self) -> None:
+        await asyncio.sleep(0)
+
+
+_adopted: dict[type[tornado.web.RequestHandler], type[tornado.web.RequestHandler]] = {}
+
+
+def _adopt(handler: Any) -> Any:
+    if handler not in _adopted:
+        _adopted[handler] = type(handler.__name__, (handler, Lifecycle), {})
+    return _adopted[handler]
+
+
+def main() -> int:
+    """Run the suite; return 0 when it ran, whatever failed."""
+    original = tornado.web.Application.get_handler_delegate
+
+    def get_handler_delegate(self: Any, request: Any, target: Any, *args: Any, **kw: Any) -> Any:
+        return original(self, request, _adopt(target), *args, **kw)
+
+    tornado.web.Application.get_handler_delegate = get_handler_delegate  # type: ignore[method-assign, assignment]
+    tornado.options.options.logging = "none"
+    logging.basicConfig(level=logging.CRITICAL)
+    access_log.setLevel(logging.CRITICAL)
+    suite = unittest.TestSuite(
+        unittest.defaultTestLoader.loadTestsFromName(f"tornado.test.{name}") for name in MODULES
+    )
+    result = unittest.TextTestRunner(verbosity=0).run(suite)
+    for test, _ in [*result.failures, *result.errors]:
+        print(test.id().removeprefix("tornado.test."))
+    print(f"ran {result.testsRun}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
