@@ -106,12 +106,9 @@ def _flat(node: ast.expr) -> str:
 
 
 def _quoted(text: str) -> str:
+    """Return the text in double quotes, or in single ones where those need fewer escapes."""
     shown = repr(text)
-    if shown.startswith('"'):
+    if shown.startswith('"') or text.count('"') > text.count("'"):
         return shown
-    inner = shown[1:-1]
-    if '"' in inner:  # single quotes need fewer escapes
-        if "\\'" not in inner:
-            return shown
-        inner = inner.replace('"', '\\"')
-    return '"' + inner.replace("\\'", "'") + '"'
+    inner = shown[1:-1].replace("\\'", "'").replace('"', '\\"')
+    return f'"{inner}"'

@@ -8,6 +8,8 @@ import tomllib
 import unicodedata
 from typing import TYPE_CHECKING
 
+import sqlalchemy
+
 from tornkit._text import printable
 from tornkit.databases._layout import Layout
 from tornkit.errors import DatabaseError
@@ -102,7 +104,16 @@ def _text(title: str, revision: str, down: str | None, changes: Changes | None, 
 def _statements(code: str) -> list[ast.stmt]:
     """Parse the body of a function, whose first line comes without its indent."""
     function = ast.parse(f"def body():\n    {code}").body[0]
-    return function.body if isinstance(function, ast.FunctionDef) else []
+    return _Qualify().visit(function).body if isinstance(function, ast.FunctionDef) else []
+
+
+class _Qualify(ast.NodeTransformer):
+    """Write ``sa.Text`` where Alembic leaves a bare ``Text`` inside another type."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id[0].isupper() and hasattr(sqlalchemy, node.id):
+            return ast.Attribute(ast.Name("sa"), node.id)
+        return node
 
 
 def _imports(body: Iterable[ast.stmt]) -> str:

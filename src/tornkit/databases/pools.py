@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.util import await_only, greenlet_spawn
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ShieldedPool", "settle", "shielded"]
 
+FETCH_TIMEOUT = 40.0
+"""Seconds that a connection may take in all, waiting in the queue included."""
+
+_GRACE = 1.0  # seconds that closing waits
 _strays: set[asyncio.Future[Any]] = set()
 
 
@@ -32,14 +37,21 @@ async def shielded(work: Awaitable[Any]) -> Any:
 
 
 async def settle() -> None:
-    """Wait for the work that this loop's cancelled tasks have left behind."""
+    """Wait a moment for the work that this loop's cancelled tasks left behind, then end it."""
     loop = asyncio.get_running_loop()
-    while mine := [task for task in _strays if task.get_loop() is loop]:
-        await asyncio.gather(*mine, return_exceptions=True)
+    mine = [task for task in _strays if task.get_loop() is loop]
+    if mine:
+        _, late = await asyncio.wait(mine, timeout=_GRACE)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
 
 class ShieldedPool(AsyncAdaptedQueuePool):
     """SQLAlchemy's pool for asyncio, safe against cancellation while it connects."""
+
+    # Without this SQLAlchemy names the logger after our module, where INFO is shown.
+    _sqla_logger_namespace = "sqlalchemy.pool.ShieldedPool"
 
     def connect(self) -> PoolProxiedConnection:
         """Return a connection; one that arrives after its task was cancelled is given back."""
@@ -47,7 +59,7 @@ class ShieldedPool(AsyncAdaptedQueuePool):
         return fetched
 
     async def _fetch(self) -> PoolProxiedConnection:
-        task = asyncio.ensure_future(greenlet_spawn(super().connect))
+        task = asyncio.ensure_future(self._connect())
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -56,10 +68,23 @@ class ShieldedPool(AsyncAdaptedQueuePool):
             stray.add_done_callback(_strays.discard)
             raise
 
+    async def _connect(self) -> PoolProxiedConnection:
+        fetched: PoolProxiedConnection
+        try:
+            # Not every driver limits how long a silent server may keep it.
+            async with asyncio.timeout(FETCH_TIMEOUT):
+                fetched = await greenlet_spawn(super().connect)
+        except TimeoutError as error:
+            raise PoolTimeout(f"no connection within {FETCH_TIMEOUT:g} s") from error
+        return fetched
+
 
 async def _give_back(task: asyncio.Task[PoolProxiedConnection]) -> None:
     try:
         connection = await task
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
     except Exception:  # noqa: BLE001 - whoever would have cared is gone
         return
     await greenlet_spawn(connection.close)

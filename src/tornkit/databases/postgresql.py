@@ -92,7 +92,7 @@ class PostgreSQLBackend(Backend):
         if type(error).__module__.partition(".")[0] != "psycopg" or not _is_operational(error):
             return None
         words = str(error)
-        if "authentication failed" in words or "no password supplied" in words:
+        if any(sign in words for sign in ("authentication failed", "no password", 'role "')):
             return _DENIED
         if 'database "' in words and "does not exist" in words:
             return _FAULTS["3D000"]

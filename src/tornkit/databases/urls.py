@@ -76,4 +76,4 @@ def masked(url: URL) -> str:
     """Return the URL without its password, also where it stands in the query."""
     hidden = {key: "***" for key in url.query if key.lower() in _SECRETS}
     shown = url.set(drivername=url.get_backend_name()).update_query_dict(hidden)
-    return shown.render_as_string(hide_password=True)
+    return shown.render_as_string(hide_password=True).replace("%2A%2A%2A", "***")

@@ -7,7 +7,8 @@ tables are made by tornkit's own migrations.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, contextmanager
+import asyncio
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -234,11 +235,26 @@ class SQLStore(SessionStore):
             for attempts_left in reversed(range(_ATTEMPTS)):
                 try:
                     async with self._connect(write=True) as connection:
-                        return await work(connection)
+                        return await _uninterrupted(work(connection))
                 except (SQLAlchemyError, TornkitError) as error:
                     if not (attempts_left and _is_tie(error)):
                         raise
             raise AssertionError("the last attempt returns or raises")
+
+
+async def _uninterrupted(work: Awaitable[T]) -> T:
+    """Await all of ``work``, and only then obey a cancellation.
+
+    aiosqlite would go on with a statement that nobody awaits, and hold the file's lock.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        raise
 
 
 # How often a transaction is tried that a database breaks off to resolve a deadlock.

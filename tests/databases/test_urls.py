@@ -1,0 +1,106 @@
+"""URLs lead to their backend, and never show a password."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from tests import services
+from tornkit.databases import Databases, SQLDatabase
+from tornkit.errors import DatabaseError, MissingDriver, UnknownDatabase
+
+SECRET = "hun%40ter:2"
+
+
+@pytest.mark.parametrize(
+    ("url", "match"),
+    [
+        ("mongodb://localhost", "mongodb:// is not supported yet"),
+        ("redis://localhost", "redis:// is not supported yet"),
+        ("https://example.org", "https:// is not supported yet"),
+        ("postgress://u:p@h/d", "did you mean 'postgres"),
+        ("postgresql+asyncpg://u:p@h/d", "write postgresql://"),
+        ("site.db", "not a URL"),
+        ("", "not a URL"),
+        (f"mysql://u:{SECRET}@h:port/d", "cannot be read"),
+    ],
+)
+def test_a_wrong_url_is_refused(url: str, match: str) -> None:
+    with pytest.raises(DatabaseError, match=match) as caught:
+        SQLDatabase("default", url)
+    told = f"{caught.value!r} {caught.value} {caught.value.__cause__} {caught.value.__context__}"
+    assert "ter:2" not in told
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql", "postgres", "mariadb"])
+def test_the_password_is_masked(scheme: str) -> None:
+    database = SQLDatabase("default", f"{scheme}://user:{SECRET}@host/name?sslpassword={SECRET}")
+    assert "word=***" in database.url
+    assert "user:***@host/name" in database.url
+    assert "ter:2" not in f"{database.url} {database!r}"
+    assert database.backend.url.password == "hun@ter:2"
+
+
+def test_an_unknown_bind_is_told_with_a_near_miss() -> None:
+    databases = Databases({"default": "sqlite://", "archive": "sqlite://"})
+    with pytest.raises(UnknownDatabase, match="did you mean 'archive'"):
+        databases["archiv"]
+    assert list(databases) == ["default", "archive"]
+    assert "archiv" not in databases
+
+
+def closed_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+async def test_an_unreachable_server_is_told(scheme: str) -> None:
+    url = f"{scheme}://user:{SECRET}@127.0.0.1:{closed_port()}/name"
+    async with Databases({"default": url}) as databases:
+        for attempt in (databases["default"].ping(), databases["default"].migrations.upgrade()):
+            with pytest.raises(DatabaseError, match="cannot be reached") as caught:
+                await attempt
+            assert "\n" not in str(caught.value)
+            assert "ter:2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+async def test_a_server_that_says_nothing_is_told_in_time(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = (
+            f"{scheme}://user:{SECRET}@127.0.0.1:{silent.getsockname()[1]}/name?connect_timeout=2"
+        )
+        database = SQLDatabase("default", url)
+        await database.open()
+        with pytest.raises(DatabaseError, match=r"no answer within 0\.1 s"):
+            await database.ping(timeout=0.1)
+        await database.close()
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+async def test_a_refused_user_is_told_without_the_password(scheme: str) -> None:
+    services.require(scheme)
+    url = services.url(scheme)
+    url = url.replace(f"{services.USERS[scheme]}@", f"nobody_here:{SECRET}@")
+    async with Databases({"default": url}) as databases:
+        with pytest.raises(DatabaseError, match="refused the user or the password") as caught:
+            await databases["default"].ping()
+    assert "ter:2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+async def test_a_missing_database_is_told(scheme: str) -> None:
+    services.require(scheme)
+    async with Databases({"default": services.url(scheme, "tornkit_none")}) as databases:
+        with pytest.raises(DatabaseError, match="has no such database"):
+            await databases["default"].ping()
+
+
+async def test_a_missing_driver_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = SQLDatabase("default", "postgresql://host/name")
+    monkeypatch.setattr(database.backend, "package", "no_such_driver")
+    with pytest.raises(MissingDriver, match=r'pip install "tornkit\[postgresql\]"'):
+        await database.open()
