@@ -6,7 +6,7 @@ lint: .venv ; .venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin
 types: .venv ; .venv/bin/mypy
 format: .venv ; .venv/bin/ruff check --fix && .venv/bin/ruff format
 docs: .venv ; .venv/bin/python -m tornkit.cli.reference > docs/reference/commands.md
-bench: .venv ; .venv/bin/python -m tests.benchmarks.routing && .venv/bin/pytest tests/benchmarks -m slow -s
+bench: .venv ; .venv/bin/python -m tests.benchmarks.routing && .venv/bin/python -m tests.benchmarks.commands
 ci: ; .ci/run
 
 .venv: ; python3 -m venv .venv && .venv/bin/pip install -e ".[dev]"

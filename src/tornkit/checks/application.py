@@ -1,0 +1,96 @@
+"""Look at an application that could be built: settings, templates, databases, roles, port."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tornkit._text import did_you_mean, listing, printable
+from tornkit.checks.messages import Message, from_error, from_setting
+from tornkit.checks.migrations import look_at_migrations
+from tornkit.errors import DatabaseError, StartError, TornkitError
+from tornkit.server import bind
+
+if TYPE_CHECKING:
+    from tornkit.application import Application
+
+__all__ = ["look_at", "look_at_port", "look_at_roles", "look_at_settings", "look_at_templates"]
+
+
+async def look_at(application: Application, *, databases: bool = True) -> list[Message]:
+    """Return what is to say about an application; its databases are opened and closed again.
+
+    Args:
+        application: the one to look at.
+        databases: whether to look into the databases too.
+    """
+    messages = look_at_settings(application)
+    messages += await asyncio.to_thread(look_at_templates, application)
+    if databases:
+        messages += await _look_at_databases(application)
+    return messages
+
+
+def look_at_settings(application: Application) -> list[Message]:
+    """Return the settings that had no effect, such as variables of unknown names."""
+    warnings = application.config.warnings
+    return [from_setting(each, level="warning", check_id="settings.unknown") for each in warnings]
+
+
+def look_at_templates(application: Application) -> list[Message]:
+    """Return the templates that do not compile or refer to missing ones."""
+    return [each for error in application.check_templates() for each in from_error(error)]
+
+
+async def _look_at_databases(application: Application) -> list[Message]:
+    try:
+        application.config.create_paths()
+        await application.databases.open()
+    except TornkitError as error:
+        return from_error(error)
+    try:
+        messages = await look_at_migrations(application)
+        if not messages:
+            messages += await look_at_roles(application)
+    finally:
+        await application.databases.close()
+    return messages
+
+
+async def look_at_roles(application: Application) -> list[Message]:
+    """Return a warning for each role that users hold and no module names."""
+    if application.accounts is None:
+        return []
+    try:
+        users = await application.accounts.list()
+    except DatabaseError as error:
+        return from_error(error)
+    held: dict[str, int] = {}
+    for user in users:
+        for role in user.roles:
+            held[role] = held.get(role, 0) + 1
+    known = application.known_roles
+    return [
+        Message(
+            "accounts.unknown-role",
+            "warning",
+            f"{held[role]} {'user holds' if held[role] == 1 else 'users hold'} the role"
+            f" {printable(role)!r}, which no module names",
+            did_you_mean(role, known) or f"the roles are: {listing(known)}",
+            object=role,
+        )
+        for role in sorted(held.keys() - set(known))
+    ]
+
+
+def look_at_port(application: Application) -> list[Message]:
+    """Return a warning where the port cannot be opened now."""
+    host, port = application.config.host, application.config.port
+    try:
+        sockets = bind(host, port)
+    except StartError as error:
+        (found,) = from_error(error)
+        return [Message(found.id, "warning", found.message, found.hint, object=str(port))]
+    for each in sockets:
+        each.close()
+    return []

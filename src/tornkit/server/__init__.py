@@ -1,0 +1,23 @@
+"""Listen, serve, and stop without dropping a request.
+
+Built on Tornado's own HTTP server. Which application is served, and with which settings,
+is for the caller to say; nothing here reads settings.
+"""
+
+from __future__ import annotations
+
+from tornkit.server.binding import address, bind
+from tornkit.server.draining import DrainingServer
+from tornkit.server.loops import new_event_loop
+from tornkit.server.serving import Options, serve, start, stop
+
+__all__ = [
+    "DrainingServer",
+    "Options",
+    "address",
+    "bind",
+    "new_event_loop",
+    "serve",
+    "start",
+    "stop",
+]
