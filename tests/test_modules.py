@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import importlib
 import subprocess
 import sys
 import time
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
-from tornado.routing import HostMatches, Rule, RuleRouter
+from tornado.routing import HostMatches, Rule, RuleRouter, URLSpec
 from tornado.testing import bind_unused_port
-from tornado.web import RequestHandler, URLSpec
+from tornado.web import RequestHandler
 
 from tests.routing.requests import Typed, answer, request
 from tornkit.access import PUBLIC, SIGNED_IN, roles
@@ -412,7 +412,7 @@ def offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
         )
         lines = "".join(f"{name} = {value}\n" for name, value in points.items())
         (info / "entry_points.txt").write_text(f"[tornkit.modules]\n{lines}")
-        importlib.metadata.MetadataPathFinder.invalidate_caches()
+        importlib.invalidate_caches()
 
     return install
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from tornkit.routing import RoutedApplication, path
     from tornkit.settings import Settings
 
-    __version__: str
-
 __all__ = [
     "PUBLIC",
     "SIGNED_IN",
@@ -40,6 +38,8 @@ __all__ = [
     "path",
     "roles",
 ]
+
+__version__ = "0.1.0"  # the build reads it here
 
 _HOMES = {
     "PUBLIC": "access",
@@ -63,22 +63,14 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name == "__version__":
-        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  costs 20 ms
-
-        try:
-            value: object = version("tornkit")
-        except PackageNotFoundError:  # a checkout on the path that nobody installed
-            value = "0.0.0"
-    elif name in _HOMES:
-        from importlib import import_module  # noqa: PLC0415  the point of being lazy
-
-        value = getattr(import_module(f"tornkit.{_HOMES[name]}"), name)
-    else:
+    if name not in _HOMES:
         raise AttributeError(f"module 'tornkit' has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415  the point of being lazy
+
+    value: object = getattr(import_module(f"tornkit.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "__version__"})
+    return sorted({*globals(), *__all__})

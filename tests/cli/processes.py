@@ -41,7 +41,7 @@ def tornkit(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=30,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -11,18 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.cli.processes import COMMAND, environment
+from tornkit.cli.reference import render
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_page_of_commands_is_current() -> None:
-    spec = importlib.util.spec_from_file_location("generate", DOCS / "reference" / "generate.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     text = (DOCS / "reference" / "commands.md").read_text(encoding="utf-8")
-    assert text == module.render(), "run `make docs`"
+    assert text == render(), "run `make docs`"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

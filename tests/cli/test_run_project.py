@@ -7,9 +7,8 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-import tornado.autoreload
 
-from tests.cli.processes import Running, get
+from tests.cli.processes import Running, get, tornkit
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Project
@@ -54,34 +53,28 @@ MISTAKES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give Tornado its own reloader back, which `run` switches off in its process."""
-    monkeypatch.setattr(tornado.autoreload, "start", tornado.autoreload.start)
-
-
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_line_before_a_port_is_opened(project: Project, mistake: str) -> None:
     name, text, words = MISTAKES[mistake]
     project.write(name, text)
-    ended = project.tornkit("run", "--no-reload")
-    assert ended.exit_code == 1
+    ended = tornkit("run", "--no-reload", cwd=project.folder)
+    assert ended.returncode == 1
     assert ended.stdout == ""
     (line,) = ended.stderr.splitlines()
     assert words in line
 
 
 def test_an_unmigrated_database_outside_of_development_is_refused(project: Project) -> None:
-    ended = project.tornkit("run", "--environment", "testing")
-    assert ended.exit_code == 1
+    ended = tornkit("run", "--environment", "testing", cwd=project.folder)
+    assert ended.returncode == 1
     assert ended.stdout == ""
     (line,) = ended.stderr.splitlines()
     assert "tornkit db upgrade" in line
 
 
 def test_production_refuses_with_every_reason(project: Project) -> None:
-    ended = project.tornkit("run", "--environment", "production")
-    assert ended.exit_code == 1
+    ended = tornkit("run", "--environment", "production", cwd=project.folder)
+    assert ended.returncode == 1
     assert [line.split()[2] for line in ended.stderr.splitlines()] == ["secret", "allowed_hosts"]
 
 

@@ -54,6 +54,14 @@ def test_an_edit_is_seen_in_a_folder_whose_listing_is_trusted(tmp_path: Path) ->
     assert change.needs_restart
 
 
+def test_a_file_made_in_the_same_tick_as_the_last_look_is_seen(tmp_path: Path) -> None:
+    watcher = Watcher(tmp_path)
+    stamp = tmp_path.stat().st_mtime_ns
+    (tmp_path / "app.py").write_text("1")
+    os.utime(tmp_path, ns=(stamp, stamp))
+    assert watcher.look()
+
+
 def test_templates_and_static_files_are_read_again_without_a_restart(tmp_path: Path) -> None:
     for name in ("page.html", "style.css"):
         (tmp_path / name).write_text("1")

@@ -101,9 +101,22 @@ def test_callables_and_custom_matchers_are_asked_in_order() -> None:
     assert type(app.find_handler(made)).__name__ == "_CallableAdapter"
 
 
+def test_a_matcher_that_rewrites_the_path_is_obeyed() -> None:
+    class Moving(Matcher):
+        def match(self, request: Any) -> dict[str, Any] | None:
+            request.path = "/new"
+            return None
+
+    for kind in (Application, RoutedApplication):
+        app = kind([("/new", A), Rule(Moving(), B), ("/old", C), ("/new", B)])
+        assert winner(app, "/old") is B
+        assert winner(app, "/new") is A
+
+
 def test_rules_edited_in_place_are_noticed() -> None:
     app = RoutedApplication([("/a", A)])
-    rules = app.wildcard_router.rules
+    router: Any = app.wildcard_router
+    rules: Any = router.rules
 
     def rule(pattern: str, handler: Any) -> Rule:
         return Rule(PathMatches(pattern), handler)
@@ -122,7 +135,7 @@ def test_rules_edited_in_place_are_noticed() -> None:
         (lambda: rules.__imul__(2), "/a", B),
         (rules.clear, "/a", None),
         (lambda: setattr(app.wildcard_router, "rules", [rule("/a", C)]), "/a", C),
-        (lambda: app.wildcard_router.add_rules([path("/d", A)]), "/d", A),
+        (lambda: router.add_rules([path("/d", A)]), "/d", A),
     ]
     for edit, asked, expected in edits:
         edit()

@@ -174,6 +174,7 @@ def test_urls_are_built_from_named_or_positional_values() -> None:
     app = RoutedApplication(
         [
             path("/c/{course_id:int}", Typed, name="course"),
+            path("/p/{name}", Typed, name="person"),
             path("/{page:path}", Typed, name="page"),
             (r"/t/(?P<b>\w+)/(?P<a>\w+)", RequestHandler, {}, "tuple"),
             (r"/n/.*", [(r"/n/(\w+)", RequestHandler, {}, "nested")]),
@@ -183,6 +184,7 @@ def test_urls_are_built_from_named_or_positional_values() -> None:
     assert app.reverse_url("course", "3") == "/c/3"
     assert app.reverse_url("tuple", a="1", b="2") == "/t/2/1"
     assert app.reverse_url("nested", "x") == "/n/x"
+    assert app.reverse_url("person", name="Ann Lee") == "/p/Ann%20Lee"
     assert app.reverse_url("page", page="/evil.example") == "/%2Fevil.example"
 
 

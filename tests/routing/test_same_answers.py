@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tornado.routing import AnyMatches, Matcher, PathMatches, Rule
-from tornado.web import Application, RequestHandler, URLSpec
+from tornado.routing import AnyMatches, Matcher, PathMatches, Rule, URLSpec
+from tornado.web import Application, RequestHandler
 
 from tests.routing.requests import Typed, answer, request
 from tornkit.routing import Route, RoutedApplication
@@ -227,6 +227,9 @@ def test_every_path_is_answered_as_by_tornado_in_thousands_of_tables(
 @settings(max_examples=300)
 @given(expressions(), st.lists(paths, min_size=10, max_size=40))
 @example(r"/a$|/b", ["/a", "/b", "/a\n", "/bc"])
+@example(r"/a", ["/a\n", "/a\n\n", "/\n"])
+@example(re.compile("/a$", re.MULTILINE), ["/a\n/b", "/a\n", "/a/b"])
+@example(re.compile("(?x) /a # one\n /b"), ["/a/b", "/a /b"])
 @example(re.compile("/a"), ["/a", "/ab", "/a/b"])
 @example(r"/[--0]b", ["//b", "/.b"])
 def test_one_expression_among_others_is_asked_whenever_it_could_match(

@@ -7,12 +7,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+import tornkit
 from tornkit.cli._site import print_table
 
 __all__ = ["info"]
 
 _PACKAGES = (
-    "tornkit",
     "tornado",
     "click",
     "jinja2",
@@ -49,5 +49,9 @@ def info() -> None:
     Only versions are shown: no paths, no settings.
     """
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    rows = [("python", python), ("system", f"{platform.system()} {platform.machine()}")]
+    rows = [
+        ("tornkit", tornkit.__version__),
+        ("python", python),
+        ("system", f"{platform.system()} {platform.machine()}"),
+    ]
     print_table(("name", "version"), [*rows, *((name, _version(name)) for name in _PACKAGES)])

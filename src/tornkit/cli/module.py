@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+import tornkit
+
 if TYPE_CHECKING:
     from tornkit.scaffold.answers import ModuleAnswers
     from tornkit.scaffold.remove import Removal
@@ -41,7 +43,7 @@ def add_module(
 
     NAME is a word, or GROUP/NAME for one of several below a common address.
     """
-    from tornkit.cli.new import installed_version, show_plan  # noqa: PLC0415
+    from tornkit.cli.new import show_plan  # noqa: PLC0415
     from tornkit.scaffold.layout import find_layout  # noqa: PLC0415 - --help does without
     from tornkit.scaffold.plan import plan_module  # noqa: PLC0415
     from tornkit.scaffold.records import module_record  # noqa: PLC0415
@@ -53,7 +55,7 @@ def add_module(
     files = plan_module(
         answers,
         package=layout.package,
-        version=installed_version(),
+        version=tornkit.__version__,
         accounts=layout.has_accounts,
         new_group=not (layout.modules / answers.group / "__init__.py").exists(),
         folder=layout.folder,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+import tornkit
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -55,7 +57,7 @@ def new(
     answers = _answers(name, modules, database, minimal=minimal)
     target = _target(directory, name)
     check_target(target)
-    files = plan_project(answers, installed_version())
+    files = plan_project(answers, tornkit.__version__)
     if dry_run:
         show_plan(files)
         return
@@ -91,18 +93,6 @@ def _target(directory: str | None, name: str) -> Path:
         return Path(os.path.abspath(directory or name))  # noqa: PTH100 - links stay as typed
     except OSError as error:
         raise ScaffoldError("the folder you are in is gone", hint="change to another") from error
-
-
-def installed_version() -> str:
-    """Return the version of tornkit that generates; "0" where it is not installed."""
-    from importlib.metadata import PackageNotFoundError  # noqa: PLC0415 - it takes 20 ms
-
-    import tornkit  # noqa: PLC0415
-
-    try:
-        return tornkit.__version__
-    except PackageNotFoundError:
-        return "0"
 
 
 def show_plan(paths: Iterable[str]) -> None:

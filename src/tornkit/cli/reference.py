@@ -1,8 +1,7 @@
-"""Write ``commands.md`` from the commands themselves: ``python docs/reference/generate.py``."""
+"""Print the reference page of the commands: ``python -m tornkit.cli.reference``."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,12 +11,12 @@ from tornkit.cli._main import COMMANDS, cli
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TARGET = Path(__file__).with_name("commands.md")
+__all__ = ["render"]
 
 HEAD = """\
 # Commands
 
-<!-- Written by docs/reference/generate.py; `make docs` writes it anew. -->
+<!-- Written from the commands; `make docs` writes it anew. -->
 
 Every command finds the application by `--app module:name`, else the variable `TORNKIT_APP`,
 else `[tool.tornkit] app` in the nearest `pyproject.toml` upward. `--traceback` shows the whole
@@ -71,4 +70,4 @@ def _text(text: str | None) -> str:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(render(), encoding="utf-8")
+    click.echo(render(), nl=False)

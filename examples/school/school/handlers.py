@@ -1,0 +1,23 @@
+"""What the handlers of all modules share."""
+
+from tornkit import PUBLIC, AppError, Application, BaseHandler, FormError
+
+
+class Page(BaseHandler):
+    """A page of this site."""
+
+    def areas(self) -> dict[str, str]:
+        """Return name and address of every module that the visitor may enter."""
+        assert isinstance(self.application, Application)
+        user = self.current_user
+        return {
+            module.url_path: f"{module.prefix}/"
+            for module in self.application.modules
+            if module.name not in {"home", "account"}
+            and (module.access == PUBLIC or (user and module.access.admits(user.roles)))
+        }
+
+    def show_form(self, template: str, error: AppError | None = None) -> None:
+        """Show a form: empty, or after an error filled in again, with what was wrong."""
+        values = error.values if isinstance(error, FormError) else {}
+        self.response_html(template, error, values=values, next=self.next_url(""))
