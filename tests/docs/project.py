@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import threading
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 import httpx
 
 from tests.docs.pages import ROOT
+from tests.plugin import PLUGIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 60.0
 FOREIGN = ("PYTHON", "PYTEST", "TORNKIT", "MYSCHOOL", "SCHOOL", "VIRTUAL_ENV")
-# Where tornkit is on the path without being installed, its plugin has to be named.
-PLUGIN = [] if entry_points(group="pytest11", name="tornkit") else ["-p", "tornkit.testing.plugin"]
 
 
 def environment(*path: Path) -> dict[str, str]:

@@ -9,10 +9,12 @@ import pytest
 import tornado.web
 import tornado.websocket
 from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.web import HTTPError
 from tornado.websocket import websocket_connect
 
 from tests.handlers.conftest import User
 from tornkit import PUBLIC, SIGNED_IN, BaseHandler, Module, WebSocketHandler, path, roles
+from tornkit.errors import SessionError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,6 +173,23 @@ async def test_a_plain_tornado_handler_in_a_guarded_module_is_guarded(
     assert answer.json() == {"number": "7", "user": user.email}
     assert answer.headers["X-Request-ID"]
     assert (await client.get("/teacher/files/private.txt")).text == "for teachers"
+
+
+async def test_a_plain_handlers_own_user_has_no_roles_unless_it_says_so(start: StartSite) -> None:
+    class Plain(tornado.web.RequestHandler):
+        def get_current_user(self) -> str:
+            return "ann"
+
+        def get(self) -> None:
+            self.write(self.current_user)
+
+    client = await start(
+        account,
+        Module(name="teacher", access=roles("teacher"), routes=[("/", Plain)]),
+        Module(name="members", access=SIGNED_IN, routes=[("/", Plain)]),
+    )
+    assert (await client.get("/teacher/")).status_code == 403
+    assert (await client.get("/members/")).text == "ann"
 
 
 async def test_a_websocket_is_guarded_and_knows_its_user(start: StartSite) -> None:
@@ -333,3 +352,37 @@ async def test_a_public_page_goes_on_while_the_store_is_down(start: StartSite) -
     assert (await client.get("/members/", headers=JSON)).status_code == 503
     assert (await client.get("/health/ready")).json() == {"status": "unavailable"}
     await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_a_sign_in_inside_a_block_counts_only_if_the_block_commits(
+    start: StartSite, committed: bool
+) -> None:
+    class Register(BaseHandler):
+        async def post(self) -> None:
+            async with self.db() as session:
+                user = User(email="new@b.example", password_hash="x")
+                session.add(user)
+                await self.sign_in(user)
+                if not committed:
+                    raise HTTPError(409)
+                self.response_json()
+
+    client = await start(
+        account, members, Module(name="home", access=PUBLIC, routes=[path("/", Register)])
+    )
+    assert (await client.post("/")).status_code == (200 if committed else 409)
+    assert (await client.get("/members/", headers=JSON)).status_code == (200 if committed else 401)
+
+
+async def test_a_user_without_an_id_cannot_be_signed_in(start: StartSite) -> None:
+    class Register(BaseHandler):
+        async def post(self) -> None:
+            with pytest.raises(SessionError, match="no id"):
+                await self.sign_in(User(email="new@b.example", password_hash="x"))
+            self.response_json()
+
+    client = await start(Module(name="home", access=PUBLIC, routes=[path("/", Register)]))
+    answer = await client.post("/")
+    assert answer.status_code == 200
+    assert "Set-Cookie" not in answer.headers

@@ -97,6 +97,9 @@ class LifecycleHandler(RequestHandler):
     async def _settle(self) -> None:
         """Save what has to be saved before the answer may leave."""
 
+    def _block_left(self, depth: int, *, failed: bool) -> None:
+        """Take note that the block at ``depth`` (1: the outermost) has committed or failed."""
+
     def _before_headers(self) -> None:
         """Complete the headers, just before they leave."""
 
@@ -231,8 +234,10 @@ class LifecycleHandler(RequestHandler):
         except BaseException:
             if self._answered_at >= self._open_blocks:
                 self._drop_prepared_answer()
+            self._block_left(self._open_blocks, failed=True)
             self._open_blocks -= 1
             raise
+        self._block_left(self._open_blocks, failed=False)
         self._open_blocks -= 1
         if self._answered_at and not self._open_blocks:
             self._answered_at, self._finished = 0, False

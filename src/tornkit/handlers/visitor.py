@@ -16,7 +16,7 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
 
 from tornkit.access import PUBLIC
-from tornkit.errors import AnswerError, SessionError, StoreUnavailable
+from tornkit.errors import AnswerError, DatabaseError, SessionError, StoreUnavailable
 from tornkit.handlers.lifecycle import LifecycleHandler
 from tornkit.handlers.negotiation import wants_json
 from tornkit.routing import route_of
@@ -49,9 +49,11 @@ class VisitorHandler(LifecycleHandler):
     store access even for visitors who carry a cookie."""
 
     _session: Session | None = None
-    _session_failure: StoreUnavailable | None = None
+    _session_failure: StoreUnavailable | DatabaseError | None = None
     _user: Any = None
     _visitor_read = False
+    _entering: Any = None  # who is signed in once the block around it has committed
+    _entering_at = 0
 
     # --- what handlers use ---------------------------------------------------------------
 
@@ -102,21 +104,42 @@ class VisitorHandler(LifecycleHandler):
     async def sign_in(self, user: Any, *, roles: Iterable[str] = ()) -> None:
         """Sign a user in for this and the following requests, under a new session id.
 
+        Inside a ``self.db()`` block this happens when the block has committed: a user whose
+        row is rolled back is never signed in.
+
         Args:
             user: an object of the ``user_model``; without one, the user's id.
             roles: what the user may enter, only where there is no ``user_model``.
 
         Raises:
             AnswerError: the headers, and with them the cookie, have left already.
+            SessionError: the user has not been stored yet, and so has no id.
         """
         self._refuse_after_headers("sign_in()")
         if self.site.accounts is None:
-            signed_in = SessionUser(str(user), frozenset(roles))
-            self.session.sign_in(signed_in.id, sorted(signed_in.roles))
-            self.current_user = signed_in
+            user = SessionUser(str(user), frozenset(roles))
+        if self._open_blocks:
+            self._entering, self._entering_at = user, self._open_blocks
         else:
-            self.session.sign_in(str(user.id))
-            self.current_user = user
+            self._enter_as(user)
+
+    def _enter_as(self, user: Any) -> None:
+        if user.id is None:
+            raise SessionError(
+                "sign_in() of a user who has no id", hint="add the user to the database first"
+            )
+        roles = sorted(user.roles) if self.site.accounts is None else None
+        self.session.sign_in(str(user.id), roles)
+        self.current_user = user
+
+    def _block_left(self, depth: int, *, failed: bool) -> None:
+        if self._entering is None:
+            return
+        if failed and self._entering_at >= depth:
+            self._entering = None
+        elif not failed and depth == 1:
+            user, self._entering = self._entering, None
+            self._enter_as(user)
 
     async def sign_out(self) -> None:
         """End the session; at once, even if this request then fails.
@@ -170,7 +193,8 @@ class VisitorHandler(LifecycleHandler):
         user = self.current_user
         if user is None:
             self._turn_stranger_away()
-        elif not access.admits(user.roles):
+        # A plain handler's own get_current_user may return somebody without roles.
+        elif not access.admits(getattr(user, "roles", ())):
             raise HTTPError(403)
 
     async def _load_visitor(self, *, tolerant: bool) -> None:
@@ -180,23 +204,25 @@ class VisitorHandler(LifecycleHandler):
                 user_agent=self.request.headers.get("User-Agent", ""),
                 ip=self.request.remote_ip or "",
             )
-        except StoreUnavailable as failure:
+            await self._load_user(self._session)
+        except (StoreUnavailable, DatabaseError) as failure:
             if not tolerant:
                 raise
             # A public page that never asks for the session goes on without it.
             _log.error("%s", failure)
-            self._session_failure = failure
-            return
-        user_id = self._session.user_id
+            self._session, self._session_failure = None, failure
+
+    async def _load_user(self, session: Session) -> None:
+        user_id = session.user_id
         if user_id is None:
             return
         if self.site.accounts is None:
-            self.current_user = SessionUser(user_id, frozenset(self._session.roles))
+            self.current_user = SessionUser(user_id, frozenset(session.roles))
             return
         user = await self.site.accounts.load(user_id)
         if user is None:  # deleted, or no longer active
-            self._session.sign_out()
-            await self._sessions.revoke(self._session)
+            session.sign_out()
+            await self._sessions.revoke(session)
         else:
             self.current_user = user
 
