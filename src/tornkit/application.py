@@ -32,7 +32,8 @@ from tornkit.handlers import templates
 from tornkit.handlers.fallback import NotFound, adopt
 from tornkit.handlers.health import Live, Ready
 from tornkit.handlers.site import SessionCookie, Site
-from tornkit.handlers.static import StaticFiles, StaticHandler
+from tornkit.handlers.static import StaticHandler
+from tornkit.handlers.static_files import StaticFiles
 from tornkit.modules import discover, mount, slash_redirects
 from tornkit.routing import Route, RoutedApplication, path
 from tornkit.sessions import MemoryStore, Sessions, SessionStore

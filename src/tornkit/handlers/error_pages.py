@@ -11,7 +11,7 @@ import logging
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jinja2
 from tornado.web import HTTPError
@@ -21,7 +21,9 @@ from tornkit.errors import AppError, ErrorCode, FieldError, FormError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tornkit.handlers.base import BaseHandler
+    from tornado.httputil import HTTPServerRequest
+
+    from tornkit.handlers.site import Site
 
 __all__ = ["ErrorAnswer", "answer_of", "render"]
 
@@ -98,6 +100,23 @@ def _phrase(status_code: int) -> str:
         return "Unknown"
 
 
+class Renderer(Protocol):
+    """What a page needs of the handler that it is for."""
+
+    request: HTTPServerRequest
+
+    @property
+    def site(self) -> Site:
+        """The parts of the application."""
+
+    @property
+    def request_id(self) -> str:
+        """The id of the request."""
+
+    def render_template(self, template: str, **data: Any) -> str:
+        """Return a template of the site, rendered."""
+
+
 # --- pages -------------------------------------------------------------------------------
 
 _pages = jinja2.Environment(
@@ -105,7 +124,7 @@ _pages = jinja2.Environment(
 )
 
 
-def render(handler: BaseHandler, answer: ErrorAnswer, error: BaseException | None) -> str:
+def render(handler: Renderer, answer: ErrorAnswer, error: BaseException | None) -> str:
     """Return the HTML page of an error.
 
     A bug in debug shows its traceback. Otherwise the site's own ``errors/<status>.html`` or

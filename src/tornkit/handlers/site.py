@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tornkit.accounts import Accounts
     from tornkit.databases import Databases
-    from tornkit.handlers.static import StaticFiles
+    from tornkit.handlers.static_files import StaticFiles
     from tornkit.sessions import Sessions
     from tornkit.settings import Settings
 

@@ -1,69 +1,15 @@
-"""Static files: the project's folder first, then each module's, with hashed addresses.
-
-``/static/teacher/teacher.css`` is ``<package>/static/teacher/teacher.css`` where that
-exists, else ``teacher.css`` in the ``static`` folder of the module ``teacher``. Nothing is
-linked or copied, so Tornado's rule that a file must not leave its root holds.
-"""
+"""The handler of static files; where they lie is `tornkit.handlers.static_files`' knowledge."""
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import Any
 
 from tornado.web import HTTPError, StaticFileHandler
 
 from tornkit.handlers.base import BaseHandler
+from tornkit.handlers.static_files import NOWHERE
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["StaticFiles", "StaticHandler"]
-
-_NOWHERE = Path("/nonexistent")
-
-
-class StaticFiles:
-    """Find the files under ``/static/`` and give them addresses that change with them."""
-
-    def __init__(self, folder: Path | None, modules: Mapping[str, Path], *, prefix: str) -> None:
-        self._folder = folder
-        self._modules = sorted(modules.items(), key=lambda item: -len(item[0]))
-        self._prefix = prefix
-        self._versions: dict[Path, tuple[tuple[int, int], str]] = {}
-
-    def locate(self, path: str) -> tuple[Path, str]:
-        """Return the root folder that holds ``path``, and the path within it.
-
-        A path that nobody holds is placed where it would be looked for first.
-        """
-        parts = PurePosixPath(path).parts
-        clean = ".." not in parts and not path.startswith("/") and "\0" not in path
-        if clean and self._folder is not None and (self._folder / path).is_file():
-            return self._folder, path
-        for namespace, folder in self._modules:
-            if path.startswith(f"{namespace}/"):
-                return folder, path.removeprefix(f"{namespace}/")
-        return self._folder or _NOWHERE, path
-
-    def url(self, path: str) -> str:
-        """Return the address of a file; without a hash where the file does not exist."""
-        root, inside = self.locate(path)
-        version = self._version(root / inside) if ".." not in PurePosixPath(inside).parts else ""
-        address = self._prefix + quote(path)
-        return f"{address}?v={version}" if version else address
-
-    def _version(self, file: Path) -> str:
-        try:
-            stat = file.stat()
-            stamp = (stat.st_mtime_ns, stat.st_size)
-            known = self._versions.get(file)
-            if known is None or known[0] != stamp:
-                known = (stamp, StaticFileHandler.get_content_version(str(file))[:16])
-                self._versions[file] = known
-        except OSError:
-            return ""
-        return known[1]
+__all__ = ["StaticHandler"]
 
 
 class StaticHandler(StaticFileHandler, BaseHandler):
@@ -73,7 +19,7 @@ class StaticHandler(StaticFileHandler, BaseHandler):
 
     def initialize(self, path: str = "", default_filename: str | None = None) -> None:  # type: ignore[override]
         """Take no folder: the site knows its folders."""
-        super().initialize(path or str(_NOWHERE), default_filename)
+        super().initialize(path or str(NOWHERE), default_filename)
 
     async def get(self, path: str, include_body: bool = True) -> None:
         """Send the file, or 404."""
