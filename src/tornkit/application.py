@@ -151,7 +151,7 @@ class Application(RoutedApplication):
 
     def _store(self, url: str) -> SessionStore:
         scheme, _, rest = url.partition("://")
-        if scheme == "memory":
+        if url == "memory://":
             return MemoryStore()
         if scheme == "database" and rest in self.databases:
             return SQLStore(_connect_apart(self.databases[rest]))

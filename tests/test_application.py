@@ -1,0 +1,129 @@
+"""The composer: what it makes of settings and modules, and what it refuses."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import tornado.web
+
+from tornkit import PUBLIC, SIGNED_IN, Application, BaseHandler, Module, Settings, path, roles
+from tornkit.errors import SettingsError
+from tornkit.routing import match
+from tornkit.sessions import MemoryStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Page(BaseHandler):
+    async def get(self, **arguments: Any) -> None:
+        self.response_json()
+
+
+def module(name: str, access: Any = PUBLIC, *routes: Any, **options: Any) -> Module:
+    return Module(name=name, access=access, routes=list(routes) or [path("/", Page)], **options)
+
+
+def make(folder: Path, *modules: Module, environment: str = "testing", **overrides: Any) -> Any:
+    settings = Settings.load(environment, project_dir=folder, overrides=overrides)
+    return Application(settings, modules=modules)
+
+
+def test_it_is_a_tornado_application(tmp_path: Path) -> None:
+    assert isinstance(make(tmp_path), tornado.web.Application)
+
+
+def test_the_roles_are_those_that_doors_name(tmp_path: Path) -> None:
+    own = path("/x", Page, access=roles("head"))
+    application = make(
+        tmp_path, module("teacher", roles("teacher")), module("staff", SIGNED_IN, own)
+    )
+    assert application.known_roles == {"teacher", "head"}
+
+
+def test_a_catch_all_of_home_hides_no_other_module(tmp_path: Path) -> None:
+    everything = path("/{page:path}", Page, name="page")
+    application = make(tmp_path, module("home", PUBLIC, everything), module("teacher"))
+    for address, expected in (("/teacher/", "teacher"), ("/about/us", "home")):
+        found = match(application, "GET", address)
+        assert found is not None
+        assert found.route.module == expected
+
+
+@pytest.mark.parametrize("url", ["redis://x", "database://nowhere", "memory", "postgresql://a/b"])
+def test_a_store_that_does_not_exist_is_refused_with_its_origin(tmp_path: Path, url: str) -> None:
+    (tmp_path / "settings.toml").write_text(f'[session]\nstore = "{url}"\n')
+    with pytest.raises(SettingsError) as refused:
+        make(tmp_path)
+    (problem,) = refused.value.problems
+    assert problem.key == "session.store"
+    assert problem.origin == "settings.toml:2"
+    assert "database://default" in problem.expected
+
+
+def test_a_site_without_databases_can_keep_sessions_in_memory(tmp_path: Path) -> None:
+    application = make(tmp_path, **{"session.store": "memory://"})
+    assert isinstance(application.sessions.store, MemoryStore)
+    assert application.accounts is None
+
+
+def test_strangers_are_sent_to_the_account_module_where_there_is_one(tmp_path: Path) -> None:
+    assert make(tmp_path).site.login_url is None
+    login = path("/sign-in", Page, name="login")
+    application = make(tmp_path, module("account", PUBLIC, login))
+    assert application.site.login_url == "/account/sign-in"
+
+
+def test_the_cookie_is_bound_to_its_host_in_production(tmp_path: Path) -> None:
+    assert make(tmp_path).site.cookie.name == "tornkit_session"
+    assert not make(tmp_path).site.cookie.secure
+    application = make(
+        tmp_path,
+        environment="production",
+        secret=secrets.token_urlsafe(32),
+        allowed_hosts=["school.example"],
+    )
+    assert application.site.cookie.name == "__Host-tornkit_session"
+    assert application.site.cookie.secure
+
+
+def test_composing_writes_nothing(tmp_path: Path) -> None:
+    make(tmp_path, module("home"))
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_starting_makes_the_folders_and_the_secret(tmp_path: Path) -> None:
+    application = make(tmp_path)
+    async with application:
+        assert (tmp_path / "data").is_dir()
+        assert len(application.settings["cookie_secret"]) >= 32
+    assert not application.databases["default"].is_open
+
+
+def test_cross_origin_protection_is_on_and_tornados_settings_are_taken(tmp_path: Path) -> None:
+    settings = Settings.load("testing", project_dir=tmp_path)
+    application = Application(settings, modules=[], xsrf_cookies=True, mine=1)
+    assert application.settings["cross_origin_protection"] is True
+    assert application.settings["xsrf_cookies"] is True
+    assert application.settings["mine"] == 1
+    assert application.settings["autoreload"] is False
+
+
+async def test_expired_sessions_are_cleared_while_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import asyncio
+
+    cleared = asyncio.Event()
+    monkeypatch.setattr("tornkit.application._CLEAR_EXPIRED_EVERY", 0.0)
+    application = make(tmp_path, **{"session.store": "memory://"})
+
+    async def clear() -> int:
+        cleared.set()
+        return 0
+
+    application.sessions.clear_expired = clear
+    async with application:
+        await asyncio.wait_for(cleared.wait(), 5)
