@@ -44,7 +44,7 @@ def find_project(app: str | None = None, *, start: Path | None = None) -> Projec
     Raises:
         StartError: there is none, or what is there is not ``module:name``.
     """
-    here = (start or Path.cwd()).resolve()
+    here = (start or _current_folder()).resolve()
     given, source = (app, "--app") if app else (os.environ.get("TORNKIT_APP"), "TORNKIT_APP")
     declared = _declared(here, lenient=bool(given))
     if given:
@@ -58,6 +58,17 @@ def find_project(app: str | None = None, *, start: Path | None = None) -> Projec
         )
     _checked(declared.app, declared.source)
     return declared
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise StartError(
+            "the folder you are in is gone",
+            hint="change to the project's folder",
+            check_id="app.no-project",
+        ) from error
 
 
 def _declared(here: Path, *, lenient: bool) -> Project | None:

@@ -57,11 +57,16 @@ class Module:
         name: what it is called; by default as its file or package.
 
     Raises:
-        DiscoveryError: an argument of the wrong type, with the file and line of this call.
+        DiscoveryError: an argument that is missing or of the wrong type, with the file and
+            line of this call.
     """
 
     access: Access
     routes: Sequence[Any]
+    if not TYPE_CHECKING:
+        # Whoever leaves one out reads our message and place, not a TypeError of this class.
+        access = None
+        routes = None
     prefix: str | None = None
     name: str | None = None
     file: str | None = field(default=None, init=False, repr=False, compare=False)

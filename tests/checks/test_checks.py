@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import logging
 import re
 import secrets
 import socket
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.cli.processes import Running
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Project
@@ -101,13 +104,34 @@ def test_a_role_that_no_module_names_is_a_warning(project: Project) -> None:
     assert message["hint"] == "did you mean 'teachers'?"
 
 
-def test_a_port_in_use_is_a_warning(project: Project) -> None:
+def test_a_port_in_use_is_an_error(project: Project) -> None:
     project.migrated()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         project.write("settings.toml", f"port = {taken.getsockname()[1]}\n")
+        assert ids(found(project)) == [("server.port", "error")]
+
+
+def test_a_port_where_a_site_answers_is_a_warning(project: Project) -> None:
+    project.migrated()
+    with Running("run", "--port", "0", "--no-reload", cwd=project.folder) as running:
+        port = running.address().rpartition(":")[2]
+        project.write("settings.toml", f"port = {port}\n")
         assert ids(found(project)) == [("server.port", "warning")]
+
+
+def test_logging_that_is_not_valid_is_an_error_and_this_process_keeps_its_own(
+    project: Project,
+) -> None:
+    project.migrated()
+    before = logging.getLogger().handlers[:]
+    project.write("settings.toml", '[logging.root]\nlevel = "LOUD"\n')
+    assert ids(found(project)) == [("settings.invalid", "error")]
+    project.write("settings.toml", '[logging.root]\nhandlers = ["console", "file"]\n')
+    assert found(project) == []
+    assert logging.getLogger().handlers == before
+    assert not (project.folder / "log" / "site.log").exists()
 
 
 def test_an_exception_of_the_project_is_a_message_with_its_place(project: Project) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
 
 from tests import services
 from tornkit.databases import Databases, SQLDatabase
 from tornkit.errors import DatabaseError, MissingDriver, UnknownDatabase
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SECRET = "hun%40ter:2"
 
@@ -104,3 +110,12 @@ async def test_a_missing_driver_names_its_extra(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(database.backend, "package", "no_such_driver")
     with pytest.raises(MissingDriver, match=r'pip install "tornkit\[postgresql\]"'):
         await database.open()
+
+
+@pytest.mark.parametrize("name", ["50%.db", "what?.db", "no#1.db", "a b.db", "é.db"])
+async def test_a_file_of_any_name_is_opened_where_it_is(tmp_path: Path, name: str) -> None:
+    encoded = f"{tmp_path}/{name}".replace("%", "%25").replace("?", "%3F")
+    databases = Databases({"default": f"sqlite:///{encoded}"})
+    async with databases, databases["default"].session() as session:
+        await session.execute(text("CREATE TABLE x (y)"))
+    assert os.listdir(tmp_path) == [name]  # noqa: PTH208  a blocking call is fine in a test

@@ -28,6 +28,18 @@ def test_one_line_a_record_with_the_request_id(capsys: pytest.CaptureFixture[str
     assert second.endswith("INFO    third.party [-] later")
 
 
+def test_at_debug_no_driver_writes_the_values_of_statements(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure({}, debug=True, level="DEBUG")
+    logging.getLogger("aiosqlite").debug("executing INSERT %s", "hash")
+    assert not capsys.readouterr().err
+    configure({"loggers": {"aiosqlite": {"level": "DEBUG"}}}, debug=True)
+    logging.getLogger("aiosqlite").debug("executing")
+    assert "executing" in capsys.readouterr().err
+    logging.getLogger("aiosqlite").setLevel(logging.NOTSET)
+
+
 def test_production_lines_have_date_zone_and_process(capsys: pytest.CaptureFixture[str]) -> None:
     configure({}, debug=False, level="ERROR")
     logging.getLogger("school").warning("no")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -70,6 +72,20 @@ def test_new_says_what_it_made_and_what_comes_next(run: Run, tmp_path: Path) -> 
     assert "Its package is my_app." in done.out
     assert done.out.splitlines()[-2:] == ["  cd my-app", "  tornkit run"]
     assert (tmp_path / "my-app" / "my_app" / "modules" / "teacher" / "__init__.py").is_file()
+
+
+def test_a_database_on_a_server_needs_its_driver_and_its_tables_first(
+    run: Run, tmp_path: Path
+) -> None:
+    done = run("new", "tall", "--database", "postgresql://ada@localhost/tall")
+    assert done.out.splitlines()[-3:] == [
+        "  pip install -e .",
+        "  tornkit db upgrade",
+        "  tornkit run",
+    ]
+    readme = (tmp_path / "tall" / "README.md").read_text()
+    steps = ["pip install", "tornkit db upgrade", "tornkit run", "pytest"]
+    assert sorted(steps, key=readme.index) == steps
 
 
 @pytest.mark.parametrize("name", NOWHERE)
@@ -287,6 +303,34 @@ def test_a_module_comes_and_goes_without_a_trace(run: Run, site: Path) -> None:
     assert not (site / "myschool/modules/librarian").exists()
 
 
+def test_what_was_made_and_what_was_removed_are_counted_alike(run: Run, site: Path) -> None:
+    assert ": 6 files." in run("add-module", "librarian").out
+    assert run("remove-module", "librarian").out == "Removed the module librarian: 6 files.\n"
+    assert ": 7 files." in run("add-module", "staff/cook").out
+    assert run("remove-module", "staff/cook").out == "Removed the module staff.cook: 7 files.\n"
+
+
+def hue(site: Path, module: str) -> int:
+    style = site / f"myschool/modules/{module}/static/{module}.css"
+    return int(re.findall(r"--hue: (\d+);", style.read_text())[0])
+
+
+def test_an_added_module_looks_different_from_all_others(run: Run, site: Path) -> None:
+    names = ["student", "teacher", "principal", "news"]
+    for name in names[1:]:
+        assert run("add-module", name).code == 0
+    hues = [hue(site, name) for name in names]
+    assert all(
+        min(abs(one - other), 360 - abs(one - other)) >= 45
+        for one, other in itertools.combinations(hues, 2)
+    ), hues
+
+
+def test_a_damaged_record_of_another_module_does_not_matter(run: Run, site: Path) -> None:
+    (site / ".tornkit/modules/student.json").write_text("{")
+    assert run("add-module", "librarian").code == 0
+
+
 def test_a_module_is_added_from_any_folder_of_the_project(
     run: Run, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -431,6 +475,7 @@ def test_the_record_holds_the_answers(run: Run, site: Path) -> None:
         "access": "roles",
         "roles": ["reader"],
         "prefix": "/books",
+        "hue": 90,
     }
 
 

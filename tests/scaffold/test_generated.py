@@ -14,6 +14,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
+from tests.plugin import PLUGIN
 from tests.scaffold.helpers import DATABASES, MODULES, NAMES, answers
 from tornkit.scaffold.plan import plan_project
 from tornkit.scaffold.records import fingerprint
@@ -122,7 +123,7 @@ def test_a_project_passes_its_own_tests_and_types(
     write_project(plan_project(chosen, "0"), site)
     source = str(ROOT / "src")
     environment = {**os.environ, "PYTHONPATH": source, "MYPYPATH": source}
-    plugin = ["-p", "tornkit.testing.plugin", "-p", "no:cacheprovider", "-q"]
+    plugin = [*PLUGIN, "-p", "no:cacheprovider", "-q"]
     for command in (
         ["pytest", *plugin],
         ["mypy", "--strict", "--cache-dir", os.devnull, "."],

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from tests.scaffold.helpers import answers
+from tornkit.scaffold.hues import HUES, SITE_HUE
 from tornkit.scaffold.plan import plan_project
 
 CSS = plan_project(answers("short", "none", "minimal"), "1")["s/static/style.css"].decode()
@@ -51,7 +52,7 @@ def test_text_has_contrast_whatever_the_hue(scheme: str) -> None:
     first, _, second = CSS.partition("prefers-color-scheme: dark")
     found = COLOUR.findall(first if scheme == "light" else second)
     colours = {name: (float(light), float(chroma), own) for name, light, chroma, own in found}
-    for hue in range(0, 360, 15):
+    for hue in (SITE_HUE, *HUES):
         values = {
             name: luminance(lightness / 100, chroma, float(own or hue))
             for name, (lightness, chroma, own) in colours.items()
@@ -59,6 +60,10 @@ def test_text_has_contrast_whatever_the_hue(scheme: str) -> None:
         for text, ground, least in PAIRS:
             ratio = contrast(values[text], values[ground])
             assert ratio >= least, f"{scheme}, hue {hue}: {text} on {ground} is {ratio:.2f}"
+
+
+def test_the_site_has_its_own_hue() -> None:
+    assert re.findall(r"--hue: (\d+);", CSS) == [str(SITE_HUE)]
 
 
 def test_nothing_is_fetched_from_elsewhere() -> None:

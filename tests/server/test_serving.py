@@ -74,7 +74,7 @@ def test_a_port_that_needs_more_rights(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:  # root, whom CI may run as, is refused nothing
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("tornkit.server.binding._listen", refuse)
+    monkeypatch.setattr("tornkit.server.binding._open", refuse)
     with pytest.raises(StartError) as caught:
         bind("127.0.0.1", 80)
     assert "port 80" in caught.value.message

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import assert_type
+from urllib.parse import unquote
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -85,6 +86,22 @@ def test_sqlite_urls_become_absolute(project: Path) -> None:
         "e": f"sqlite+aiosqlite:///{project.parent}/z.db",
         "f": "postgresql://u:p%25@h/d",
     }
+
+
+@pytest.mark.parametrize("name", ["50%", "a%2Fb", "what?", "no#1", "a b", "é"])
+def test_a_project_in_a_folder_of_any_name_keeps_its_files_inside(
+    tmp_path: Path, name: str
+) -> None:
+    project = tmp_path / name
+    project.mkdir()
+    urls = {"x": "sqlite:///in%3F/x.db"}
+    loaded = School.load(project_dir=project, overrides={"databases": urls})
+    loaded.create_paths()
+    assert (project / "in?").is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    path = loaded.database_urls()["default"].removeprefix("sqlite:///")
+    assert "?" not in path
+    assert unquote(path) == f"{project}/data/site.db"
 
 
 def test_create_paths_makes_the_folders_and_names_all_it_cannot(project: Path) -> None:

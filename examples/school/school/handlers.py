@@ -18,6 +18,11 @@ class Page(BaseHandler):
         }
 
     def show_form(self, template: str, error: AppError | None = None) -> None:
-        """Show a form: empty, or after an error filled in again, with what was wrong."""
+        """Show a form: empty, or after an error filled in again, with what was wrong.
+
+        A client that asks for JSON gets the error as JSON.
+        """
+        if error is not None and self.wants_json():
+            raise error
         values = error.values if isinstance(error, FormError) else {}
         self.response_html(template, error, values=values, next=self.next_url(""))

@@ -1,4 +1,4 @@
-"""What tests of several modules share."""
+"""The fixtures that tests of several modules share."""
 
 import pytest
 from tornkit import Application

@@ -84,6 +84,7 @@ class Accounts(Generic[UserT]):
         user = self.user_model()
         user.email = address
         user.password_hash = await self.passwords.hash(password)
+        user.role_rows = set()  # known to be empty, so that nothing is left to load later
         user.roles = chosen
         for name, value in columns.items():
             if not hasattr(self.user_model, name):

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import logging
+import tempfile
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tornkit import logs
 from tornkit._text import did_you_mean, listing, printable
 from tornkit.checks.messages import Message, from_error, from_setting
 from tornkit.checks.migrations import look_at_migrations
-from tornkit.errors import DatabaseError, StartError, TornkitError
-from tornkit.server import bind
+from tornkit.errors import DatabaseError, SettingsError, StartError, TornkitError
+from tornkit.server import check_port
 
 if TYPE_CHECKING:
     from tornkit.application import Application
 
-__all__ = ["look_at", "look_at_port", "look_at_roles", "look_at_settings", "look_at_templates"]
+__all__ = [
+    "look_at",
+    "look_at_logging",
+    "look_at_port",
+    "look_at_roles",
+    "look_at_settings",
+    "look_at_templates",
+]
 
 
 async def look_at(application: Application, *, databases: bool = True) -> list[Message]:
@@ -24,7 +36,7 @@ async def look_at(application: Application, *, databases: bool = True) -> list[M
         application: the one to look at.
         databases: whether to look into the databases too.
     """
-    messages = look_at_settings(application)
+    messages = look_at_settings(application) + look_at_logging(application)
     messages += await asyncio.to_thread(look_at_templates, application)
     if databases:
         messages += await _look_at_databases(application)
@@ -83,14 +95,47 @@ async def look_at_roles(application: Application) -> list[Message]:
     ]
 
 
+def look_at_logging(application: Application) -> list[Message]:
+    """Return what is wrong with the setting ``logging``; this process keeps its own."""
+    config, root = application.config, logging.getLogger()
+    before, level = root.handlers[:], root.level
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            logs.configure(
+                config.logging, debug=config.debug, log_dir=folder, level=config.log_level
+            )
+        except SettingsError as error:
+            return from_error(error)
+        finally:
+            for handler in set(root.handlers) - set(before):
+                handler.close()
+            root.handlers[:] = before
+            root.setLevel(level)
+    return []
+
+
 def look_at_port(application: Application) -> list[Message]:
-    """Return a warning where the port cannot be opened now."""
+    """Return an error where the port cannot be had, a warning where a site of ours has it."""
     host, port = application.config.host, application.config.port
     try:
-        sockets = bind(host, port)
+        check_port(host, port)
     except StartError as error:
         (found,) = from_error(error)
-        return [Message(found.id, "warning", found.message, found.hint, object=str(port))]
-    for each in sockets:
-        each.close()
+        found = replace(found, object=str(port))
+        if _serves_a_site(host, port):
+            # Most likely this very one, under `tornkit run` in another terminal.
+            return [replace(found, level="warning", hint="a site of tornkit answers there")]
+        return [found]
     return []
+
+
+def _serves_a_site(host: str, port: int) -> bool:
+    asked = http.client.HTTPConnection(host, port, timeout=0.5)
+    try:
+        asked.request("GET", "/health/live")
+        answer = asked.getresponse()
+        return answer.status == 200 and answer.headers.get("X-Request-ID") is not None
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        asked.close()

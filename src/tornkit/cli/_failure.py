@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import sysconfig
@@ -16,6 +17,8 @@ from tornkit.errors import SettingsError, TornkitError, UserCodeError
 __all__ = ["describe", "report"]
 
 _LIMIT = 4000
+# What writing to a full or broken standard output fails with; files name themselves.
+_OUTPUT = (errno.ENOSPC, errno.EIO, errno.EBADF)
 _STDLIB = sysconfig.get_path("stdlib") + os.sep
 _OWN = str(Path(__file__).resolve().parent.parent) + os.sep
 
@@ -43,13 +46,15 @@ def describe(error: BaseException) -> str:
         return f"{head}\n{_own_traceback(error.__cause__)}" if error.__cause__ else head
     if isinstance(error, SettingsError):
         return "\n".join(f"Error: settings: {_one_line(str(each))}" for each in error.problems)
-    if isinstance(error, click.UsageError):
-        command = error.ctx.command_path if error.ctx else "tornkit"
-        return f"Error: {_one_line(error.format_message())} (see {command} --help)"
     if isinstance(error, click.ClickException):
-        return f"Error: {_one_line(error.format_message())}"
+        see = ""
+        if isinstance(error, click.UsageError):
+            see = f" (see {error.ctx.command_path if error.ctx else 'tornkit'} --help)"
+        return f"Error: {_one_line(error.format_message())}{see}"
     if isinstance(error, TornkitError):
         return f"Error: {_one_line(str(error))}"
+    if isinstance(error, OSError) and error.errno in _OUTPUT and error.filename is None:
+        return f"Error: the output cannot be written: {error.strerror}"
     return _own_traceback(error)
 
 

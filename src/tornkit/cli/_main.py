@@ -83,7 +83,8 @@ class LazyGroup(click.Group):
         state = extra.setdefault("obj", {})
         try:
             code = super().main(args, prog_name, standalone_mode=False, **extra)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # it is None where the shell closed it
+                sys.stdout.flush()
         except SystemExit:
             raise
         except BaseException as error:  # noqa: BLE001  each kind ends in its exit code

@@ -63,7 +63,7 @@ async def _serve(plan: Plan) -> int:
     config = getattr(application, "config", None)
     if _unwanted(plan, config):
         return 0
-    await _prepare(application)
+    await _prepare(plan, application)
     try:
         return await _listen(plan, application, config)
     finally:
@@ -80,8 +80,8 @@ def _unwanted(plan: Plan, config: Any) -> bool:
     return True
 
 
-async def _prepare(application: Any) -> None:
-    """Refuse what would fail later, before a port is opened."""
+async def _prepare(plan: Plan, application: Any) -> None:
+    """Refuse what would fail later, before a port is opened or a database is changed."""
     if not hasattr(application, "config"):
         if not logging.getLogger().handlers:
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
@@ -92,6 +92,8 @@ async def _prepare(application: Any) -> None:
             click.echo(f"Error: {each}", err=True)
         raise StartError(str(found[-1]), check_id=found[-1].id)
     config = application.config
+    if not (plan.inherited and plan.inherited.sockets):
+        server.check_port(*_address(plan, config))
     config.create_paths()
     await application.databases.open()
     try:
@@ -107,9 +109,13 @@ async def _prepare(application: Any) -> None:
         raise
 
 
-async def _listen(plan: Plan, application: Any, config: Any) -> int:
+def _address(plan: Plan, config: Any) -> tuple[str, int]:
     host = plan.host or getattr(config, "host", None) or "127.0.0.1"
-    port = plan.port if plan.port is not None else getattr(config, "port", 8888)
+    return host, plan.port if plan.port is not None else getattr(config, "port", 8888)
+
+
+async def _listen(plan: Plan, application: Any, config: Any) -> int:
+    host, port = _address(plan, config)
     sockets = plan.inherited.sockets if plan.inherited else []
     fresh = not sockets
     if fresh:

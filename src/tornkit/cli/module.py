@@ -43,8 +43,11 @@ def add_module(
 
     NAME is a word, or GROUP/NAME for one of several below a common address.
     """
+    from dataclasses import replace  # noqa: PLC0415 - --help does without
+
     from tornkit.cli.new import show_plan  # noqa: PLC0415
-    from tornkit.scaffold.layout import find_layout  # noqa: PLC0415 - --help does without
+    from tornkit.scaffold.hues import free_hue  # noqa: PLC0415
+    from tornkit.scaffold.layout import find_layout  # noqa: PLC0415
     from tornkit.scaffold.plan import plan_module  # noqa: PLC0415
     from tornkit.scaffold.records import module_record  # noqa: PLC0415
     from tornkit.scaffold.write import write_into  # noqa: PLC0415
@@ -52,6 +55,7 @@ def add_module(
     answers = _answers(name, roles, prefix, public=public, signed_in=signed_in)
     layout = find_layout()
     layout.check_free(answers.name)
+    answers = replace(answers, hue=free_hue(layout.hues()))
     files = plan_module(
         answers,
         package=layout.package,
@@ -119,7 +123,8 @@ def remove_module(name: str) -> None:
 
 
 def _tell(removal: Removal) -> None:
-    click.echo(f"Removed the module {removal.dotted}: {len(removal.removed)} files.")
+    count = len(removal.removed)
+    click.echo(f"Removed the module {removal.dotted}: {count} file{'s' if count > 1 else ''}.")
     for path in removal.edited:
         click.echo(f"Kept {path}: it was edited.")
     for path in removal.added:

@@ -70,6 +70,7 @@ def new(
 def _answers(name: str, modules: str, database: str | None, *, minimal: bool) -> ProjectAnswers:
     from tornkit.scaffold.answers import ModuleAnswers, ProjectAnswers  # noqa: PLC0415
     from tornkit.scaffold.database import DEFAULT_DATABASE, database_url  # noqa: PLC0415
+    from tornkit.scaffold.hues import coloured  # noqa: PLC0415
     from tornkit.scaffold.names import module_names, project_name  # noqa: PLC0415
 
     project = project_name(name)
@@ -77,7 +78,7 @@ def _answers(name: str, modules: str, database: str | None, *, minimal: bool) ->
     chosen = database_url(database) if database is not None else DEFAULT_DATABASE
     return ProjectAnswers(
         project,
-        tuple(ModuleAnswers(each, "roles", (each.rpartition("/")[2],)) for each in named),
+        coloured(ModuleAnswers(each, "roles", (each.rpartition("/")[2],)) for each in named),
         None if minimal else chosen,
     )
 
@@ -120,6 +121,9 @@ def _tell(answers: ProjectAnswers, target: Path, count: int, *, run: bool) -> No
     if not run:
         click.echo("\nNext:")
         click.echo(f"  cd {_quoted(shown)}")
+        if answers.database and answers.database.extra:
+            click.echo("  pip install -e .")  # brings the driver
+            click.echo("  tornkit db upgrade")
         click.echo("  tornkit run")
 
 

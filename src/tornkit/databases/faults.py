@@ -51,10 +51,17 @@ def explain(error: BaseException, *, name: str, backend: Backend) -> DatabaseErr
         return None
     fault = backend.explain(cause)
     if fault is None and isinstance(cause, ConnectionError):
-        return DatabaseError(f"{place}: the connection broke ({first_line(cause, backend)})")
+        return DatabaseError(
+            f"{place}: the connection broke ({first_line(cause, backend)})",
+            check_id="databases.unavailable",
+        )
     if fault is None:
         return None
-    return DatabaseError(f"{place}: {fault.what} ({first_line(cause, backend)})", hint=fault.hint)
+    return DatabaseError(
+        f"{place}: {fault.what} ({first_line(cause, backend)})",
+        hint=fault.hint,
+        check_id="databases.unavailable",
+    )
 
 
 def annotate(error: BaseException) -> None:

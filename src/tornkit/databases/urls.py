@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -41,11 +42,13 @@ def backend_for(name: str, url: str) -> Backend:
         raise DatabaseError(
             f"database {name!r}: its setting is not a URL",
             hint="write it like sqlite:///data/site.db or postgresql://user:password@host/name",
+            check_id="databases.url",
         )
     if scheme in _LATER:
         raise DatabaseError(
             f"database {name!r}: {scheme}:// is not supported yet",
             hint=f"use one of {listing(_BACKENDS)}",
+            check_id="databases.url",
         )
     kind, _, driver = scheme.partition("+")
     backend = _BACKENDS.get(kind)
@@ -54,6 +57,7 @@ def backend_for(name: str, url: str) -> Backend:
         raise DatabaseError(
             f"database {name!r}: no database is known by the scheme {printable(scheme)!r}",
             hint=near or f"use one of {listing(_BACKENDS)}",
+            check_id="databases.url",
         )
     return backend(_parse(name, url).set(drivername=backend.driver))
 
@@ -68,7 +72,12 @@ def _parse(name: str, url: str) -> URL:
         raise DatabaseError(
             f"database {name!r}: its URL cannot be read",
             hint="percent-encode special characters in the user and the password",
+            check_id="databases.url",
         )
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        # SQLAlchemy decodes the file's name from 2.1 on; here it always is.
+        path = url.partition("://")[2].partition("?")[0]
+        return parsed.set(database=unquote(path.removeprefix("/")))
     return parsed
 
 

@@ -153,6 +153,10 @@ class BaseHandler(VisitorHandler):
         """
         return forms.parse_query(self.request, model)
 
+    def wants_json(self) -> bool:
+        """Tell whether the client asks for JSON rather than for a page."""
+        return wants_json(self.request)
+
     def next_url(self, default: str = "/") -> str:
         """Return the argument ``next`` if it is a path on this site, else ``default``."""
         return local_path(self.get_argument("next", ""), default)
@@ -216,7 +220,7 @@ class BaseHandler(VisitorHandler):
         answer = error_pages.answer_of(
             error, debug=self.site.debug, status_code=status_code, reason=self._reason
         )
-        if wants_json(self.request):
+        if self.wants_json():
             body: str | bytes = encoding.encode(answer.merged({}), pretty=self.site.debug)
             self.set_header("Content-Type", "application/json; charset=utf-8")
         else:

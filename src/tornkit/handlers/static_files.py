@@ -7,6 +7,7 @@ linked or copied, so Tornado's rule that a file must not leave its root holds.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["NOWHERE", "StaticFiles"]
 
 NOWHERE = Path("/nonexistent")
+
+
+def _is_file(path: Path) -> bool:
+    # Unlike Path.is_file(), False also for names that no file system takes.
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 class StaticFiles:
@@ -37,7 +43,7 @@ class StaticFiles:
         """
         parts = PurePosixPath(path).parts
         clean = ".." not in parts and not path.startswith("/") and "\0" not in path
-        if clean and self._folder is not None and (self._folder / path).is_file():
+        if clean and self._folder is not None and _is_file(self._folder / path):
             return self._folder, path
         for namespace, folder in self._modules:
             if path.startswith(f"{namespace}/"):

@@ -85,6 +85,8 @@ def _defaults(*, debug: bool, level: str) -> dict[str, Any]:
                 "formatter": "line",
             }
         },
+        # At DEBUG this driver writes every statement with its values: password hashes too.
+        "loggers": {"aiosqlite": {"level": "INFO"}},
         "root": {"level": level, "handlers": ["console"]},
     }
 

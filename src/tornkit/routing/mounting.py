@@ -12,7 +12,7 @@ from tornado.web import RequestHandler
 
 from tornkit._text import printable
 from tornkit.access import PUBLIC
-from tornkit.errors import RouteError, UserCodeError
+from tornkit.errors import RouteError
 from tornkit.routing.route import MountedSpec, Route, expression
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def mount_route(written: Any, mount: Mount) -> Route | MountedSpec:
     """Return a route, or a tuple or `URLSpec` of Tornado's, in its place.
 
     Raises:
-        RouteError: it is none of these, or its target cannot keep strangers out.
-        UserCodeError: Tornado refuses it, for example its regular expression.
+        RouteError: it is none of these, Tornado refuses it (for example its regular
+            expression), or its target cannot keep strangers out.
     """
     if isinstance(written, Route):
         route = _complete(written, mount)
@@ -65,13 +65,12 @@ def _as_rule(written: Any, mount: Mount) -> Rule:
             # Tornado's tuples take text; a compiled expression is as clear.
             is_pattern = isinstance(first, str | re.Pattern)
             return URLSpec(first, *rest) if is_pattern else Rule(first, *rest)
+    except re.error as error:
+        advice = "correct the regular expression"
+        raise _bad(mount, written, f"Tornado refuses it: {error}", advice) from error
     except Exception as error:
-        raise UserCodeError(
-            f"module {mount.module!r} ({mount.file}): {printable(repr(written))} is not a route",
-            file=mount.file,
-            line=mount.line,
-            check_id="routes.invalid",
-        ) from error
+        advice = "write it as Tornado's URLSpec takes it, or with path(pattern, Handler)"
+        raise _bad(mount, written, f"Tornado refuses it: {error}", advice) from error
     raise _bad(mount, written, "it is not a route", "write path(pattern, Handler)")
 
 

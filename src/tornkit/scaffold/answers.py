@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -15,12 +14,16 @@ __all__ = ["ModuleAnswers", "ProjectAnswers"]
 
 @dataclass(frozen=True, slots=True)
 class ModuleAnswers:
-    """What a module is written from; ``prefix`` is "" for the one its name gives."""
+    """What a module is written from.
+
+    ``prefix`` is "" for the one its name gives; ``hue`` is its colour, an angle in degrees.
+    """
 
     name: str
     access: Literal["public", "signed-in", "roles"]
     roles: tuple[str, ...] = ()
     prefix: str = ""
+    hue: int = 0
 
     @property
     def group(self) -> str:
@@ -63,9 +66,28 @@ class ModuleAnswers:
         return f"{self.prefix or '/' + self.name.replace('_', '-')}/"
 
     @property
-    def hue(self) -> int:
-        """Its own colour, an angle in degrees: the same name always gives the same."""
-        return zlib.crc32(self.name.encode()) % 24 * 15
+    def summary(self) -> str:
+        """One sentence that says what it is and whom it is for."""
+        plain = f"The {self.noun} area: pages for {self._audience}."
+        # Names may be long, and a docstring has to fit on its line.
+        return plain if len(plain) <= 90 else f"Pages for {self._those}."
+
+    @property
+    def _audience(self) -> str:
+        if self.access != "roles":
+            return self._those
+        *others, last = self.roles
+        return f"the roles {', '.join(others)} and {last}" if others else f"the role {last}"
+
+    @property
+    def _those(self) -> str:
+        match self.access:
+            case "public":
+                return "everybody"
+            case "signed-in":
+                return "whoever is signed in"
+            case _:
+                return "its role" if len(self.roles) == 1 else "its roles"
 
     def as_record(self) -> dict[str, object]:
         """Return the answers as JSON data."""
@@ -74,6 +96,7 @@ class ModuleAnswers:
             "access": self.access,
             "roles": list(self.roles),
             "prefix": self.prefix,
+            "hue": self.hue,
         }
 
 

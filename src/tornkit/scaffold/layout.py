@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tornkit._project import find_project
 from tornkit._text import did_you_mean, listing, printable
 from tornkit.errors import ScaffoldError
-from tornkit.scaffold.records import module_record
+from tornkit.scaffold.records import load_record, module_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +40,16 @@ class Layout:
         """Return the names of the modules that have a record, with dots."""
         records = self.root / module_record("x")
         return sorted(path.stem for path in records.parent.glob("*.json"))
+
+    def hues(self) -> list[int]:
+        """Return the colours of the generated modules, as their records tell."""
+        found = []
+        for name in self.generated():
+            # A damaged record is reported by whoever needs all of it; here it costs a colour.
+            with suppress(ScaffoldError):
+                record = load_record(self.root, module_record(name))
+                found.append(record.answers.get("hue") if record else None)
+        return [hue for hue in found if isinstance(hue, int)]
 
     def _is_module(self, name: str) -> bool:
         return any((self.modules / found).exists() for found in (name, f"{name}.py"))

@@ -23,7 +23,8 @@ __all__ = ["Removal", "plan_removal", "remove"]
 class Removal:
     """What taking a module away does: paths in the project.
 
-    ``edited`` and ``added`` stay: generated files that were changed, and others beside them.
+    ``removed`` ends with the module's record. ``edited`` and ``added`` stay: generated files
+    that were changed, and others beside them.
     """
 
     dotted: str
@@ -45,7 +46,8 @@ def plan_removal(project: Layout, name: str) -> Removal:
     """
     dotted = name.replace("/", ".")
     project.check_generated(dotted)
-    record = load_record(project.root, module_record(dotted))
+    own = module_record(dotted)
+    record = load_record(project.root, own)
     if record is None:
         raise ScaffoldError(f"no module '{dotted}' was generated here")
     same: list[str] = []
@@ -57,7 +59,7 @@ def plan_removal(project: Layout, name: str) -> Removal:
         if found is not None:
             (same if fingerprint(found) == digest else edited).append(path)
     added = sorted(_others(project, name, {*same, *edited}))
-    return Removal(dotted, tuple(same), tuple(edited), tuple(added))
+    return Removal(dotted, (*same, own), tuple(edited), tuple(added))
 
 
 def remove(project: Layout, removal: Removal) -> None:
@@ -69,12 +71,12 @@ def remove(project: Layout, removal: Removal) -> None:
         ScaffoldError: a file cannot be deleted.
     """
     root = project.root
-    record = module_record(removal.dotted)
+    *files, record = removal.removed
     # What makes it a module goes first: without it a running site no longer looks here.
-    for path in sorted(removal.removed, key=lambda path: not path.endswith("/__init__.py")):
+    for path in sorted(files, key=lambda path: not path.endswith("/__init__.py")):
         _delete(root, path)
     _delete(root, record)
-    for folder in sorted({_parent(path) for path in removal.removed}, key=len, reverse=True):
+    for folder in sorted({_parent(path) for path in files}, key=len, reverse=True):
         _tidy(root, folder)
 
 

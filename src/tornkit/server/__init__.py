@@ -6,7 +6,7 @@ is for the caller to say; nothing here reads settings.
 
 from __future__ import annotations
 
-from tornkit.server.binding import address, bind
+from tornkit.server.binding import address, bind, check_port
 from tornkit.server.draining import DrainingServer
 from tornkit.server.loops import new_event_loop
 from tornkit.server.serving import Options, serve, start, stop
@@ -16,6 +16,7 @@ __all__ = [
     "Options",
     "address",
     "bind",
+    "check_port",
     "new_event_loop",
     "serve",
     "start",

@@ -13,7 +13,7 @@ from tornkit.errors import StartError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["address", "bind"]
+__all__ = ["address", "bind", "check_port"]
 
 _BACKLOG = 1024
 _WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104  recognised, not bound
@@ -25,6 +25,28 @@ def bind(host: str, port: int) -> list[socket.socket]:
     Raises:
         StartError: the port is in use or needs more rights, or the host is not ours.
     """
+    sockets = _bound(host, port)
+    try:
+        for each in sockets:
+            each.listen(_BACKLOG)
+    except OSError as error:
+        for each in sockets:
+            each.close()
+        raise _start_error(host, port, error) from error
+    return sockets
+
+
+def check_port(host: str, port: int) -> None:
+    """Find out whether `bind` would work, without opening the port.
+
+    Raises:
+        StartError: as `bind`.
+    """
+    for each in _bound(host, port):
+        each.close()
+
+
+def _bound(host: str, port: int) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     missing: OSError | None = None
     try:
@@ -35,7 +57,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
             # Where the system chose the port, the other addresses of the host share it.
             chosen = sockets[0].getsockname()[1] if sockets else port
             try:
-                sockets.append(_listen(family, kind, protocol, (where[0], chosen, *where[2:])))
+                sockets.append(_open(family, kind, protocol, (where[0], chosen, *where[2:])))
             except OSError as error:
                 if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                     raise
@@ -49,7 +71,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
-def _listen(family: int, kind: int, protocol: int, where: tuple[Any, ...]) -> socket.socket:
+def _open(family: int, kind: int, protocol: int, where: tuple[Any, ...]) -> socket.socket:
     opened = socket.socket(family, kind, protocol)
     try:
         if os.name != "nt":  # there it would let two programs share a port
@@ -58,7 +80,6 @@ def _listen(family: int, kind: int, protocol: int, where: tuple[Any, ...]) -> so
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         opened.setblocking(False)
         opened.bind(where)
-        opened.listen(_BACKLOG)
     except OSError:
         opened.close()
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 __all__ = ["absolute", "absolute_url", "make_folder", "sqlite_file"]
 
@@ -17,11 +18,15 @@ def absolute(path: Path | str) -> Path:
 
 
 def absolute_url(url: str, folder: Path) -> str:
-    """Return a URL with the file of an SQLite one as an absolute path."""
+    """Return a URL with the file of an SQLite one as an absolute path.
+
+    What a URL would read otherwise is percent-encoded, for ``folder`` may have any name.
+    """
     match = _SQLITE.fullmatch(url)
     if match is None or match[2] in ("", ":memory:") or match[2].startswith("file:"):
         return url
-    return f"{match[1]}{absolute(folder / match[2]).as_posix()}{match[3]}"
+    path = absolute(folder / unquote(match[2])).as_posix()
+    return f"{match[1]}{path.replace('%', '%25').replace('?', '%3F')}{match[3]}"
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -29,7 +34,7 @@ def sqlite_file(url: str) -> Path | None:
     match = _SQLITE.fullmatch(url)
     if match is None or match[2] in ("", ":memory:") or match[2].startswith("file:"):
         return None
-    return Path(match[2])
+    return Path(unquote(match[2]))
 
 
 def make_folder(folder: Path) -> str:

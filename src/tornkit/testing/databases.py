@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from sqlalchemy import URL, inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -41,7 +42,7 @@ class TestDatabases:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._urls: dict[str, str] = {}
-        self._servers: dict[str, URL] = {}
+        self._servers: dict[str, tuple[URL, str]] = {}  # bind: the configured URL, our database
 
     @property
     def urls(self) -> dict[str, str]:
@@ -60,7 +61,7 @@ class TestDatabases:
         """
         for bind, database in databases.items():
             if database.dialect == "sqlite":
-                self._urls[bind] = f"sqlite:///{self._folder / f'{bind}.db'}"
+                self._urls[bind] = _sqlite(self._folder / f"{bind}.db")
             else:
                 self._urls[bind] = await self._create(database, urls[bind])
 
@@ -71,7 +72,7 @@ class TestDatabases:
             template = self._folder / f"{bind}.db"
             if bind not in self._servers:
                 shutil.copyfile(template, folder / f"{bind}.db")
-                urls[bind] = f"sqlite:///{folder / f'{bind}.db'}"
+                urls[bind] = _sqlite(folder / f"{bind}.db")
         return urls
 
     async def empty(self, databases: Databases) -> None:
@@ -81,14 +82,12 @@ class TestDatabases:
 
     async def drop(self) -> None:
         """Drop what `prepare` created on servers."""
-        for bind, url in self._servers.items():
-            name = make_url(self._urls[bind]).database
+        for url, name in self._servers.values():
             await _as_admin(url, f"DROP DATABASE IF EXISTS {name}")
 
     async def _create(self, database: SQLDatabase, url: str) -> str:
         configured = database.backend.url
         name = f"{configured.database or 'tornkit'}_test_{os.getpid()}"
-        self._servers[database.name] = configured
         try:
             await _as_admin(configured, f"DROP DATABASE IF EXISTS {name}")
             await _as_admin(configured, f"CREATE DATABASE {name}")
@@ -98,7 +97,12 @@ class TestDatabases:
                 f"{database.url}: {error.__cause__ or error}",
                 hint="start the server, or name another one in settings.testing.toml",
             ) from error
+        self._servers[database.name] = (configured, name)
         return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def _sqlite(file: Path) -> str:
+    return f"sqlite:///{quote(str(file))}"  # "%" and "?" mean something in URLs
 
 
 async def _as_admin(url: URL, statement: str) -> None:

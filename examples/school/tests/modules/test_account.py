@@ -35,9 +35,17 @@ async def test_who_registers_is_signed_in(client: Client) -> None:
 async def test_a_short_password_is_refused_beside_its_field(client: Client) -> None:
     answer = await client.post("/account/register", data={"email": EMAIL, "password": "short"})
     assert answer.status_code == 422
-    assert 'aria-describedby="password-error"' in answer.text
+    assert "<title>Error: Create an account" in answer.text
+    assert 'role="alert"' in answer.text
+    assert 'aria-describedby="password-error password-hint"' in answer.text
     assert f'value="{EMAIL}"' in answer.text
     assert "short" not in answer.text
+
+
+async def test_a_client_that_sends_json_is_answered_in_json(client: Client) -> None:
+    answer = await client.post("/account/register", json={"email": EMAIL, "password": "short"})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["password"]
 
 
 async def test_an_address_has_one_account(client: Client) -> None:

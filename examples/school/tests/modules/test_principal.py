@@ -1,4 +1,4 @@
-"""The pages of principal, and who gets in."""
+"""The principal area, and who gets in."""
 
 import re
 from urllib.parse import quote
@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from tornkit.testing import Client
 
-from school.seed import PASSWORD, email
+from tests.helpers import sign_in
 
 URL = "/principal/"
 
@@ -46,8 +46,3 @@ async def test_the_principal_sees_the_average_of_every_course(client: Client) ->
 async def test_a_school_without_courses_says_so(client: Client) -> None:
     await client.sign_in(role="principal")
     assert "There are no courses yet." in (await client.get(URL)).text
-
-
-async def sign_in(client: Client, name: str) -> None:
-    form = {"email": email(name), "password": PASSWORD}
-    assert (await client.post("/account/login", data=form)).status_code == 303

@@ -1,11 +1,11 @@
-"""The pages of student, and who gets in."""
+"""The student area, and who gets in."""
 
 from urllib.parse import quote
 
 import pytest
 from tornkit.testing import Client
 
-from school.seed import PASSWORD, email
+from tests.helpers import sign_in
 
 URL = "/student/"
 
@@ -52,8 +52,3 @@ async def test_a_student_sees_nothing_of_others(client: Client) -> None:
 async def test_a_student_without_a_course_is_told_so(client: Client) -> None:
     await client.sign_in(role="student")
     assert "You are in no course yet." in (await client.get(URL)).text
-
-
-async def sign_in(client: Client, name: str) -> None:
-    form = {"email": email(name), "password": PASSWORD}
-    assert (await client.post("/account/login", data=form)).status_code == 303

@@ -1,4 +1,4 @@
-"""The pages of teacher, and who gets in."""
+"""The teacher area, and who gets in."""
 
 from urllib.parse import quote
 
@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 from tornkit.testing import Client
 
 from school.models import Course, Enrollment, Grade, User
-from school.seed import PASSWORD, email
+from school.seed import email
+from tests.helpers import sign_in
 
 URL = "/teacher/"
 
@@ -119,11 +120,6 @@ async def test_a_course_without_students_has_no_form(client: Client) -> None:
     async with client.application.databases["default"].session() as session:
         session.add(course)
     assert "Nobody is in this course yet." in (await client.get(url_of(course))).text
-
-
-async def sign_in(client: Client, name: str) -> None:
-    form = {"email": email(name), "password": PASSWORD}
-    assert (await client.post("/account/login", data=form)).status_code == 303
 
 
 def url_of(course: Course) -> str:

@@ -1,4 +1,4 @@
-"""The pages of principal, only for its role."""
+"""The principal area: pages for the role principal."""
 
 from tornkit import Module, path, roles
 

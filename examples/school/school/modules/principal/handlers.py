@@ -1,4 +1,4 @@
-"""What principals can see and do."""
+"""The pages of the principal area."""
 
 from tornkit import BaseHandler
 

@@ -1,4 +1,4 @@
-"""The pages of student, only for its role."""
+"""The student area: pages for the role student."""
 
 from tornkit import Module, path, roles
 

@@ -1,4 +1,4 @@
-"""What students can see and do."""
+"""The pages of the student area."""
 
 from tornkit import BaseHandler
 

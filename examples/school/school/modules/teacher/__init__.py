@@ -1,4 +1,4 @@
-"""The pages of teachers, behind a door that only its role opens."""
+"""The teacher area: pages for the role teacher."""
 
 from tornkit import Module, path, roles
 

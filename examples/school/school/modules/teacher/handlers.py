@@ -1,4 +1,4 @@
-"""What teachers can see and do."""
+"""The pages of the teacher area."""
 
 from tornkit import BaseHandler, FormError
 
@@ -38,7 +38,11 @@ class CoursePage(BaseHandler):
         async with self.db(read_only=True) as session:
             course = await grades.own_course(session, self.current_user, course_id)
             reports = await grades.reports_of_course(session, course)
-        values = error.values if error else {}
         self.response_html(
-            "teacher/course.html", error, course=course, reports=reports, values=values
+            "teacher/course.html",
+            error,
+            course=course,
+            reports=reports,
+            students=[(report.enrollment_id, report.student) for report in reports],
+            values=error.values if error else {},
         )
