@@ -201,13 +201,18 @@ class AppError(TornkitError):
 class FormError(AppError, ValueError):
     """A form, query or JSON body does not validate; every bad field is in ``errors``.
 
+    ``message`` is shown as it is, also in production: it is for what is wrong with the whole.
     ``values`` holds what was sent, for filling the form in again; passwords are left out.
     """
 
     def __init__(
-        self, errors: Sequence[FieldError], values: Mapping[str, object] | None = None
+        self,
+        errors: Sequence[FieldError] = (),
+        values: Mapping[str, object] | None = None,
+        *,
+        message: str = "Some fields are missing or not valid.",
     ) -> None:
-        super().__init__(422, "Some fields are missing or not valid.")
+        super().__init__(422, message)
         self.errors = tuple(errors)
         self.values = dict(values or {})
 

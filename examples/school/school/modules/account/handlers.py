@@ -52,8 +52,9 @@ class Login(Page):
     async def authenticate(self, form: LoginForm) -> User:
         user: User | None = await self.accounts.authenticate(form.email, form.password)
         if user is None:
-            problem = FieldError("password", "Address and password do not match.", "wrong")
-            raise FormError([problem], {"email": form.email})
+            raise FormError(
+                values={"email": form.email}, message="Address and password do not match."
+            )
         return user
 
 
