@@ -172,3 +172,32 @@ async def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> 
 @pytest.mark.slow
 async def test_four_processes_with_a_hundred_writers_each_lose_nothing(tmp_path: Path) -> None:
     await run_writers(tmp_path, processes=4, writers=100)
+
+
+async def test_a_cancelled_statement_locks_nobody_out(database: SQLDatabase) -> None:
+    """A statement whose result nobody fetched keeps a closed connection's lock, unless undone."""
+
+    async def write() -> None:
+        async with database.session() as session:
+            await session.execute(text("INSERT INTO t VALUES (1) RETURNING x"))
+
+    async with asyncio.timeout(20):
+        for number in range(60):
+            task = asyncio.create_task(write())
+            await asyncio.wait([task], timeout=number % 30 / 10_000)
+            task.cancel()
+            await asyncio.wait([task])
+        await write()
+
+
+def test_a_closed_connection_lets_go_of_its_lock_though_a_cursor_lives(tmp_path: Path) -> None:
+    file = tmp_path / "t.db"
+    first = sqlite3.connect(file, isolation_level=None, factory=sqlite._Connection)
+    first.execute("CREATE TABLE t (x)")
+    first.execute("BEGIN IMMEDIATE")
+    unread = first.execute("INSERT INTO t VALUES (1), (2) RETURNING x")
+    first.close()
+    second = sqlite3.connect(file, isolation_level=None, timeout=0)
+    second.execute("BEGIN IMMEDIATE")
+    second.close()
+    del unread

@@ -14,7 +14,7 @@ from tornkit import Application, Settings, UserMixin
 from tornkit.testing import Client
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from tornkit import Module
@@ -42,6 +42,7 @@ class StartSite(Protocol):
         overrides: dict[str, object] | None = None,
         user_model: type[Any] | None = User,
         environment: str = "testing",
+        migrate: Sequence[str] | None = None,
         **tornado_settings: Any,
     ) -> Client: ...
 
@@ -56,6 +57,7 @@ async def start(tmp_path: Path) -> AsyncIterator[StartSite]:
             overrides: dict[str, object] | None = None,
             user_model: type[Any] | None = User,
             environment: str = "testing",
+            migrate: Sequence[str] | None = None,
             **tornado_settings: Any,
         ) -> Client:
             settings = Settings.load(environment, project_dir=tmp_path, overrides=overrides)
@@ -63,7 +65,8 @@ async def start(tmp_path: Path) -> AsyncIterator[StartSite]:
                 settings, modules=modules, user_model=user_model, **tornado_settings
             )
             await stack.enter_async_context(application)
-            for database in application.databases.values():
+            for name in application.databases if migrate is None else migrate:
+                database = application.databases[name]
                 await database.migrations.upgrade()
                 async with database.engine.begin() as connection:
                     await connection.run_sync(Base.metadata.create_all)

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from tornado.web import Finish, HTTPError, stream_request_body
 
 from tests.handlers.conftest import Note
@@ -358,3 +358,29 @@ async def test_a_sign_out_counts_even_if_the_request_then_fails(start: StartSite
 async def test_the_memory_store_is_chosen_by_its_url(start: StartSite) -> None:
     client = await start(home(path("/show", Show)), overrides={"session.store": "memory://"})
     assert isinstance(client.application.sessions.store, MemoryStore)
+
+
+async def test_a_mistake_with_databases_is_a_bug_and_an_outage_is_a_503(
+    start: StartSite,
+) -> None:
+    class Mistaken(BaseHandler):
+        async def get(self) -> None:
+            async with self.db("nowhere"):
+                pass
+
+    class Asks(BaseHandler):
+        async def get(self) -> None:
+            async with self.db("gone", read_only=True) as session:
+                await session.execute(text("SELECT 1"))
+
+    client = await start(
+        home(path("/mistaken", Mistaken), path("/asks", Asks)),
+        overrides={
+            "databases.default": "sqlite:///a.db",
+            "databases.gone": "postgresql://nobody@127.0.0.1:1/x",
+            "session.store": "memory://",
+        },
+        migrate=["default"],
+    )
+    assert (await client.get("/mistaken")).status_code == 500
+    assert (await client.get("/asks")).status_code == 503

@@ -28,14 +28,20 @@ __all__ = ["Block", "open_block"]
 _blocks: ContextVar[tuple[Block, ...]] = ContextVar("tornkit_blocks", default=())
 
 
-def open_block(database: SQLDatabase) -> Block | None:
-    """Return the outermost block of ``database`` that the running task is inside of."""
+def open_block(database: SQLDatabase, *, inherited: bool = False) -> Block | None:
+    """Return the outermost block of ``database`` that the running task is inside of.
+
+    Args:
+        database: whose block.
+        inherited: count also a block that this task was started in, by another one.
+    """
     blocks = _blocks.get()
     if not blocks:
         return None
     task = asyncio.current_task()
     for block in blocks:
-        if block.database is database and block.task is task and block.is_open:
+        mine = inherited or block.task is task
+        if block.database is database and mine and block.is_open:
             return block
     return None
 

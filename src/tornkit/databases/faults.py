@@ -45,6 +45,7 @@ def explain(error: BaseException, *, name: str, backend: Backend) -> DatabaseErr
         return DatabaseError(
             f"{place}: no connection became free within {POOL_TIMEOUT:g} s",
             hint="look for a block that stays open too long, or that waits for another block",
+            check_id="databases.unavailable",
         )
     cause = error.orig if isinstance(error, DBAPIError) else error
     if cause is None or isinstance(cause, DatabaseError):

@@ -175,8 +175,8 @@ class SQLDatabase:
 
     @property
     def writing(self) -> bool:
-        """Whether the running task is inside a block of this database that writes."""
-        block = open_block(self)
+        """Whether the running task is in, or was started in, an open block that writes."""
+        block = open_block(self, inherited=True)
         return block is not None and not block.read_only
 
     async def ping(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - seconds, as in health

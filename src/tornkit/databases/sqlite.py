@@ -13,6 +13,7 @@ a reader and a writer do wait for each other.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 import sqlite3
@@ -126,7 +127,11 @@ class SQLiteBackend(Backend):
         return create_async_engine(
             self.url,
             # None turns off the driver's own idea of when a transaction begins.
-            connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT},
+            connect_args={
+                "isolation_level": None,
+                "timeout": BUSY_TIMEOUT,
+                "factory": _Connection,
+            },
             poolclass=ShieldedPool,
             pool_size=pool_size,
             max_overflow=max_overflow,
@@ -150,6 +155,20 @@ class SQLiteBackend(Backend):
         if not isinstance(name, str):
             return None
         return _FAULTS.get("_".join(name.split("_")[:2]))
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that lets go of the file's lock when it is closed.
+
+    SQLite keeps a closed connection, and its transaction, alive while a statement of it is:
+    the one that a cancelled task left behind would lock all other writers out.
+    """
+
+    def close(self) -> None:
+        """Roll back, and close."""
+        with contextlib.suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
 
 
 def _listen(engine: AsyncEngine, *, begin: str, pragmas: tuple[str, ...]) -> None:

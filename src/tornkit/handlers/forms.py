@@ -6,7 +6,7 @@ import types
 import typing
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import AliasChoices, ValidationError
 from tornado.web import HTTPError
 
 from tornkit.errors import FieldError, FormError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
     from tornado.httputil import HTTPServerRequest
 
@@ -56,8 +57,9 @@ def parse_json(request: HTTPServerRequest, model: type[Model]) -> Model:
 def _validate(model: type[Model], arguments: Mapping[str, list[bytes]]) -> Model:
     texts = {name: [_text(value) for value in values] for name, values in arguments.items()}
     fields = {
-        field.alias or name: _takes_several(field.annotation)
+        key: _takes_several(field.annotation)
         for name, field in model.model_fields.items()
+        for key in _keys(name, field)
     }
     values: dict[str, object] = {}
     for name, given in texts.items():
@@ -70,6 +72,13 @@ def _validate(model: type[Model], arguments: Mapping[str, list[bytes]]) -> Model
         details = invalid.errors(include_url=False, include_context=False, include_input=False)
         shown = {name: value for name, value in values.items() if "password" not in name.lower()}
         raise _form_error(details, shown) from None
+
+
+def _keys(name: str, field: FieldInfo) -> list[str]:
+    """Return the keys under which a field may be sent; which of them count is pydantic's."""
+    alias = field.validation_alias or field.alias
+    choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+    return [name, *(choice for choice in choices if isinstance(choice, str))]
 
 
 def _text(value: bytes) -> str:

@@ -23,6 +23,7 @@ from tornado.web import Finish, HTTPError, RequestHandler, _has_stream_request_b
 from tornado.websocket import WebSocketHandler
 
 from tornkit.errors import AnswerError, AppError, DatabaseError, StoreUnavailable
+from tornkit.handlers.blocks import OpenBlock, enter_block, surrounding_block
 from tornkit.handlers.site import Site
 from tornkit.logs import log_arguments
 from tornkit.logs import request_id as current_request_id
@@ -51,6 +52,10 @@ class _NotYet(asyncio.Future[None]):
 
     __iter__ = __await__
 
+    def add_done_callback(self, *args: Any, **kwargs: Any) -> None:
+        """Refuse ``asyncio.gather`` and its kin, which would wait for ever."""
+        self.__await__()
+
 
 class LifecycleHandler(RequestHandler):
     """Run a request's steps in order and hold its answer back until it may leave."""
@@ -59,8 +64,7 @@ class LifecycleHandler(RequestHandler):
 
     _pending: asyncio.Task[None] | None = None
     _settling_failed = False
-    _open_blocks = 0
-    _answered_at = 0  # how deep in blocks the answer was prepared; 0: no answer waits
+    _answered_in: OpenBlock | None = None  # the block that a prepared answer waits for
     _request_id: str | None = None
 
     # --- parts ---------------------------------------------------------------------------
@@ -97,8 +101,8 @@ class LifecycleHandler(RequestHandler):
     async def _settle(self) -> None:
         """Save what has to be saved before the answer may leave."""
 
-    def _block_left(self, depth: int, *, failed: bool) -> None:
-        """Take note that the block at ``depth`` (1: the outermost) has committed or failed."""
+    def _block_left(self, block: OpenBlock, *, failed: bool) -> None:
+        """Take note that a block has committed or failed."""
 
     def _before_headers(self) -> None:
         """Complete the headers, just before they leave."""
@@ -127,9 +131,11 @@ class LifecycleHandler(RequestHandler):
             self._answer_exception(error)
         finally:
             result = None  # a traceback that holds this frame must not hold the result
-            await self._pending_answers()
-            if self._prepared_future is not None and not self._prepared_future.done():
-                self._prepared_future.set_result(None)
+            try:
+                await self._pending_answers()
+            finally:
+                if self._prepared_future is not None and not self._prepared_future.done():
+                    self._prepared_future.set_result(None)
 
     async def _enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self.request.method not in self.SUPPORTED_METHODS:
@@ -224,7 +230,7 @@ class LifecycleHandler(RequestHandler):
         if databases is None:
             raise DatabaseError("self.db() needs a tornkit.Application", hint="use one")
         finish: Finish | None = None
-        self._open_blocks += 1
+        block = enter_block(self)
         try:
             async with databases[name].session(read_only=read_only) as session:
                 try:
@@ -232,22 +238,36 @@ class LifecycleHandler(RequestHandler):
                 except Finish as reason:
                     finish = reason  # Tornado's way to end early is not an error
         except BaseException:
-            if self._answered_at >= self._open_blocks:
-                self._drop_prepared_answer()
-            self._block_left(self._open_blocks, failed=True)
-            self._open_blocks -= 1
+            block.leave()
+            self._drop_answer_of(block)
+            self._block_left(block, failed=True)
             raise
-        self._block_left(self._open_blocks, failed=False)
-        self._open_blocks -= 1
-        if self._answered_at and not self._open_blocks:
-            self._answered_at, self._finished = 0, False
+        block.leave()
+        try:
+            self._block_left(block, failed=False)
+        except BaseException:
+            self._drop_answer_of(block)
+            raise
+        if self._answered_in is not None and self._answered_in.is_over:
+            self._answered_in, self._finished = None, False
             LifecycleHandler.finish(self)
         if finish is not None:
             raise finish
 
-    def _drop_prepared_answer(self) -> None:
-        self._answered_at, self._finished = 0, False
-        self.clear()
+    def _drop_answer_of(self, block: OpenBlock) -> None:
+        if self._answered_in is not None and self._answered_in.is_within(block):
+            self._answered_in, self._finished = None, False
+            self.clear()
+
+    def redirect(self, url: str, permanent: bool = False, status: int | None = None) -> None:
+        """Redirect to ``url``; ``permanent`` stands for 301 instead of 302.
+
+        Raises:
+            AnswerError: a ``flush()`` is under way or done.
+        """
+        if self._answer_begun and not self._finished:
+            raise AnswerError("redirect() after flush()", hint="call it before the first flush()")
+        super().redirect(url, permanent, status)
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
         """Finish this response; it leaves once its block has committed and its session is saved.
@@ -262,8 +282,9 @@ class LifecycleHandler(RequestHandler):
             raise RuntimeError("finish() called twice")
         if chunk is not None:
             self.write(chunk)
-        if self._open_blocks:
-            self._answered_at, self._finished = self._open_blocks, True
+        block = surrounding_block(self)
+        if block is not None:
+            self._answered_in, self._finished = block, True
             return _NotYet()
         if self._pending is None and (self._status_code == 101 or not self._unsettled()):
             return super().finish()
@@ -280,7 +301,7 @@ class LifecycleHandler(RequestHandler):
         """
         if include_footers:  # finish() itself is sending
             return self._send(include_footers=True)
-        if self._open_blocks:
+        if surrounding_block(self) is not None:
             raise AnswerError(
                 "flush() inside a self.db() block would send an answer that may be rolled back",
                 hint="flush after the block",
@@ -294,6 +315,11 @@ class LifecycleHandler(RequestHandler):
             self._before_headers()
         return super().flush(include_footers)
 
+    @property
+    def _answer_begun(self) -> bool:
+        """Whether headers have left, or are on their way behind a save."""
+        return self._headers_written or self._pending is not None
+
     def _unsettled(self) -> bool:
         return not self._settling_failed and self._must_settle()
 
@@ -301,9 +327,11 @@ class LifecycleHandler(RequestHandler):
         if self._settling_failed:
             return  # an earlier step has answered with that failure
         try:
-            if self._unsettled():
-                await self._settle()
-            self._finished = False
+            try:
+                if self._unsettled():
+                    await self._settle()
+            finally:
+                self._finished = False
             sent = super().finish()
         except Exception as error:  # noqa: BLE001 - answered and logged as Tornado would
             self._answer_failure(error)
@@ -318,12 +346,12 @@ class LifecycleHandler(RequestHandler):
                 await self._settle()
             sent = self._send()
         except Exception as error:  # noqa: BLE001 - answered and logged as Tornado would
+            self._finished = False  # a finish() that waits its turn will find this failure
             self._answer_failure(error)
             return
         await sent
 
     def _answer_failure(self, error: Exception) -> None:
-        self._finished = False
         self._settling_failed = True  # the error page must not wait for the same failure again
         self._pending = None
         self._answer_exception(error)
@@ -337,11 +365,13 @@ class LifecycleHandler(RequestHandler):
                 await asyncio.wait([previous])
             await step
 
-        task = asyncio.ensure_future(run())
+        self._pending = asyncio.ensure_future(run())
+        # Whoever stops waiting for an answer, as a timeout does, must not stop the answer.
+        sent = asyncio.shield(self._pending)
         # As with Tornado's own futures, a client that has left is no error to report.
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._pending = task
-        return task
+        for future in (self._pending, sent):
+            future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return sent
 
     async def _pending_answers(self) -> None:
         while (pending := self._pending) is not None and not pending.done():
@@ -354,6 +384,8 @@ def _status_of(error: BaseException) -> int | None:
     """Return the status of an error that is not a bug, or None where Tornado knows better."""
     if isinstance(error, AppError):
         return error.status_code
-    if isinstance(error, StoreUnavailable | DatabaseError):
+    if isinstance(error, StoreUnavailable):
+        return 503
+    if isinstance(error, DatabaseError) and error.check_id == "databases.unavailable":
         return 503
     return None

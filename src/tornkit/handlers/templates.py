@@ -85,6 +85,7 @@ def create_environment(
     return _SiteEnvironment(
         loader=jinja2.ChoiceLoader(loaders),
         autoescape=True,
+        cache_size=-1,  # a site's templates are few enough to keep them all compiled
         auto_reload=debug,
         undefined=jinja2.StrictUndefined if debug else jinja2.Undefined,
         trim_blocks=True,

@@ -17,6 +17,7 @@ from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
 
 from tornkit.access import PUBLIC
 from tornkit.errors import AnswerError, DatabaseError, SessionError, StoreUnavailable
+from tornkit.handlers.blocks import OpenBlock, surrounding_block
 from tornkit.handlers.lifecycle import LifecycleHandler
 from tornkit.handlers.negotiation import wants_json
 from tornkit.routing import route_of
@@ -53,7 +54,7 @@ class VisitorHandler(LifecycleHandler):
     _user: Any = None
     _visitor_read = False
     _entering: Any = None  # who is signed in once the block around it has committed
-    _entering_at = 0
+    _entering_in: OpenBlock | None = None
 
     # --- what handlers use ---------------------------------------------------------------
 
@@ -118,10 +119,11 @@ class VisitorHandler(LifecycleHandler):
         self._refuse_after_headers("sign_in()")
         if self.site.accounts is None:
             user = SessionUser(str(user), frozenset(roles))
-        if self._open_blocks:
-            self._entering, self._entering_at = user, self._open_blocks
-        else:
+        block = surrounding_block(self)
+        if block is None:
             self._enter_as(user)
+        else:
+            self._entering, self._entering_in = user, block
 
     def _enter_as(self, user: Any) -> None:
         if user.id is None:
@@ -132,13 +134,14 @@ class VisitorHandler(LifecycleHandler):
         self.session.sign_in(str(user.id), roles)
         self.current_user = user
 
-    def _block_left(self, depth: int, *, failed: bool) -> None:
-        if self._entering is None:
+    def _block_left(self, block: OpenBlock, *, failed: bool) -> None:
+        waits_for = self._entering_in
+        if waits_for is None:
             return
-        if failed and self._entering_at >= depth:
-            self._entering = None
-        elif not failed and depth == 1:
-            user, self._entering = self._entering, None
+        if failed and waits_for.is_within(block):
+            self._entering = self._entering_in = None
+        elif not failed and waits_for.is_over:
+            user, self._entering, self._entering_in = self._entering, None, None
             self._enter_as(user)
 
     async def sign_out(self) -> None:
@@ -149,7 +152,7 @@ class VisitorHandler(LifecycleHandler):
         self._refuse_after_headers("sign_out()")
         self.session.sign_out()
         self.current_user = None
-        if not self._open_blocks:
+        if surrounding_block(self) is None:
             await self._sessions.revoke(self.session)
 
     async def sign_out_everywhere(self, user: Any) -> None:
@@ -158,7 +161,7 @@ class VisitorHandler(LifecycleHandler):
         Raises:
             AnswerError: inside a ``self.db()`` block; call it after the block.
         """
-        if self._open_blocks:
+        if surrounding_block(self) is not None:
             raise AnswerError(
                 "sign_out_everywhere() inside a self.db() block", hint="call it after the block"
             )
@@ -248,9 +251,11 @@ class VisitorHandler(LifecycleHandler):
         return sessions
 
     def _refuse_after_headers(self, what: str) -> None:
-        if self._headers_written:
+        # While they wait for a save, whether a change makes it in would be a matter of luck.
+        if self._answer_begun:
             raise AnswerError(
-                f"{what} after the headers have left", hint="call it before the first flush()"
+                f"{what} after the headers have left",
+                hint="call it before the answer and the first flush()",
             )
 
     def _must_settle(self) -> bool:
@@ -286,9 +291,11 @@ class VisitorHandler(LifecycleHandler):
             self.clear_cookie(
                 cookie.name, path="/", httponly=True, secure=cookie.secure, samesite="Lax"
             )
+        about_one_visitor = self._visitor_read
         if session is not None:
+            about_one_visitor = about_one_visitor or session.cookie != "keep"
             session.seal_cookie()
-        if self._visitor_read:
+        if about_one_visitor:
             self._add_vary("Cookie")
             if "Cache-Control" not in self._headers:
                 self.set_header("Cache-Control", "no-store")

@@ -274,7 +274,7 @@ class Session(MutableMapping[str, JSON]):
         self._texts.update(put)
         for name in dropped:
             self._texts.pop(name, None)
-        self._dropped.clear()
+        self._dropped.difference_update(dropped)  # others were dropped while this was saved
         self._seen_at = seen_at
 
     def _settle_number(self, name: str, number: int) -> None:
