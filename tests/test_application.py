@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from tornkit import PUBLIC, SIGNED_IN, Application, BaseHandler, Module, Setting
 from tornkit.errors import SettingsError
 from tornkit.routing import match
 from tornkit.sessions import MemoryStore
+from tornkit.sessions.redis import RedisStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +54,7 @@ def test_a_catch_all_of_home_hides_no_other_module(tmp_path: Path) -> None:
         assert found.route.module == expected
 
 
-@pytest.mark.parametrize("url", ["redis://x", "database://nowhere", "memory", "postgresql://a/b"])
+@pytest.mark.parametrize("url", ["database://nowhere", "memory", "postgresql://a/b"])
 def test_a_store_that_does_not_exist_is_refused_with_its_origin(tmp_path: Path, url: str) -> None:
     (tmp_path / "settings.toml").write_text(f'[session]\nstore = "{url}"\n')
     with pytest.raises(SettingsError) as refused:
@@ -61,6 +63,34 @@ def test_a_store_that_does_not_exist_is_refused_with_its_origin(tmp_path: Path, 
     assert problem.key == "session.store"
     assert problem.origin == "settings.toml:2"
     assert "database://default" in problem.expected
+
+
+PASSWORD = "pw-" + "7c1f" * 4
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"redis://:{PASSWORD}",
+        f"redis://:{PASSWORD}@host/no-number",
+        f"rediss://user:{PASSWORD}@host?socket_timeout=60",
+        f"unix://?password={PASSWORD}",
+        f"postgresql://user:{PASSWORD}@host/sessions",
+    ],
+)
+def test_a_store_that_is_refused_keeps_its_password_to_itself(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        make(tmp_path, **{"session.store": url})
+    shown = "".join(traceback.format_exception(refused.value)) + repr(refused.value.problems)
+    assert PASSWORD not in shown
+    (problem,) = refused.value.problems
+    assert problem.found == f"'{url.partition('://')[0]}://…'"
+    assert "redis://" in str(problem).partition(";")[2]
+
+
+@pytest.mark.parametrize("url", ["redis://x", "rediss://x:1/2", "unix:///run/redis.sock"])
+def test_sessions_in_redis_need_no_server_to_compose(tmp_path: Path, url: str) -> None:
+    assert isinstance(make(tmp_path, **{"session.store": url}).sessions.store, RedisStore)
 
 
 def test_a_site_without_databases_can_keep_sessions_in_memory(tmp_path: Path) -> None:
@@ -117,7 +147,7 @@ async def test_expired_sessions_are_cleared_while_it_runs(
     import asyncio
 
     cleared = asyncio.Event()
-    monkeypatch.setattr("tornkit.application._CLEAR_EXPIRED_EVERY", 0.0)
+    monkeypatch.setattr("tornkit.application._CLEAR_EXPIRED_FIRST", 0.0)
     application = make(tmp_path, **{"session.store": "memory://"})
 
     async def clear() -> int:

@@ -37,6 +37,7 @@ from tornkit.handlers.static_files import StaticFiles
 from tornkit.modules import discover, mount, slash_redirects
 from tornkit.routing import Route, RoutedApplication, path
 from tornkit.sessions import MemoryStore, Sessions, SessionStore
+from tornkit.sessions.redis import SCHEMES, RedisStore
 from tornkit.sessions.sql import SQLStore
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 __all__ = ["Application"]
 
 _log = logging.getLogger("tornkit.application")
-_CLEAR_EXPIRED_EVERY = 3600.0  # seconds
+_CLEAR_EXPIRED_FIRST, _CLEAR_EXPIRED_EVERY = 60.0, 3600.0  # seconds
 _PING_TIMEOUT = 1.0  # seconds
 _FAST_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
@@ -156,11 +157,20 @@ class Application(RoutedApplication):
         if scheme == "database" and rest in self.databases:
             return SQLStore(_connect_apart(self.databases[rest]))
         known = ", ".join(f"database://{name}" for name in self.databases)
+        expected, hint = f"expected memory://, {known} or redis://host:6379/0", ""
+        if scheme in SCHEMES:
+            try:
+                return RedisStore(url)
+            except SessionError as refused:
+                expected, hint = refused.message, refused.hint
+        # Any other URL may hold a password.
+        shown = url if scheme in ("memory", "database") or not rest else f"{scheme}://…"
         problem = SettingProblem(
             key="session.store",
             origin=self.config.origins.get("session.store", "default"),
-            found=repr(url),
-            expected=f"expected memory:// or {known}",
+            found=repr(shown),
+            expected=expected,
+            hint=hint,
         )
         raise SettingsError([problem])
 
@@ -252,8 +262,11 @@ class Application(RoutedApplication):
         return not any(isinstance(answer, BaseException) for answer in answers)
 
     async def _clear_expired_sessions(self) -> None:
+        # Soon after the start too, for a site that is restarted often would never come to it.
+        pause = _CLEAR_EXPIRED_FIRST
         while True:
-            await asyncio.sleep(_CLEAR_EXPIRED_EVERY)
+            await asyncio.sleep(pause)
+            pause = _CLEAR_EXPIRED_EVERY
             try:
                 await self.sessions.clear_expired()
             except StoreUnavailable as failure:

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import delete
 
 from tests import services
-from tests.sessions.support import open_server, open_sqlite
+from tests.sessions.support import open_redis, open_server, open_sqlite
 from tornkit.errors import SessionError
 from tornkit.sessions import MemoryStore, SessionStore, StoredSession
 from tornkit.sessions.sql import SQLStore, create_tables, session_table
@@ -53,12 +53,16 @@ def server_url() -> Iterator[Callable[[str], str]]:
         yield url_of
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgresql", "mysql"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql", "mysql", "redis"])
 async def store(
     request: pytest.FixtureRequest, tmp_path: Path, server_url: Callable[[str], str]
 ) -> AsyncIterator[SessionStore]:
     if request.param == "memory":
         yield MemoryStore()
+        return
+    if request.param == "redis":
+        async with open_redis() as sessions:
+            yield sessions
         return
     if request.param == "sqlite":
         connector = open_sqlite(tmp_path / "sessions.db")
@@ -67,10 +71,10 @@ async def store(
     async with connector(write=True) as connection:
         await create_tables(connection)
         await connection.execute(delete(session_table))
-    sessions = SQLStore(connector)
-    await sessions.open()
-    yield sessions
-    await sessions.close()
+    kept_in_sql = SQLStore(connector)
+    await kept_in_sql.open()
+    yield kept_in_sql
+    await kept_in_sql.close()
     await connector.engine.dispose()
 
 
@@ -188,6 +192,27 @@ class TestApply:
 
         await asyncio.gather(*(live(number) for number in range(30)))
 
+    async def test_a_key_both_dropped_and_put_is_put(self, store: SessionStore) -> None:
+        await store.create(stored(x=1))
+        assert await store.apply(A, put={"x": "2"}, drop=["x"], **LATER)
+        assert await values_of(store) == {"x": 2}
+
+    async def test_hundreds_of_keys_at_a_time(self, store: SessionStore) -> None:
+        names = [f"k{number}" for number in range(400)]
+        await store.create(stored(kept=0))
+        assert await store.apply(A, put=dict.fromkeys(names, "1"), drop=(), **LATER)
+        assert len(await values_of(store)) == 401
+        assert await store.apply(A, put={}, drop=names, **LATER)
+        assert await values_of(store) == {"kept": 0}
+
+    async def test_user_start_and_notes_stay(self, store: SessionStore) -> None:
+        given = replace(stored(user_id="7"), meta='{"user_agent": "\\u017d"}')
+        await store.create(given)
+        await store.apply(A, put={"x": "1"}, drop=(), **LATER)
+        found = await store.load(A)
+        assert found is not None
+        assert (found.user_id, found.created_at, found.meta) == ("7", T0, given.meta)
+
 
 class TestIncrement:
     async def test_counts_from_zero_and_returns(self, store: SessionStore) -> None:
@@ -227,6 +252,37 @@ class TestIncrement:
         results = await asyncio.gather(*(store.increment(A, "n", 1, **LATER) for _ in range(200)))
         assert sorted(number or 0 for number in results) == list(range(1, 201))
         assert await values_of(store) == {"n": 200}
+
+    @pytest.mark.parametrize("start", [2**53 + 1, 2**63 - 1, -(2**63), -(10**30)])
+    async def test_is_exact_at_every_size(self, store: SessionStore, start: int) -> None:
+        await store.create(stored(n=start))
+        for step in (1, -3, 2**53):
+            start += step
+            assert await store.increment(A, "n", step, **LATER) == start
+        assert await values_of(store) == {"n": start}
+
+    async def test_by_zero_makes_a_counter(self, store: SessionStore) -> None:
+        await store.create(stored())
+        assert await store.increment(A, "n", 0, **LATER) == 0
+        assert await values_of(store) == {"n": 0}
+
+    async def test_counts_on_from_what_was_put(self, store: SessionStore) -> None:
+        await store.create(stored(n=1))
+        await store.apply(A, put={"n": "40"}, drop=(), **LATER)
+        assert await store.increment(A, "n", 2, **LATER) == 42
+        await store.apply(A, put={}, drop=["n"], **LATER)
+        assert await store.increment(A, "n", 1, **LATER) == 1
+
+    async def test_beside_writes_of_other_keys_both_win(self, store: SessionStore) -> None:
+        await store.create(stored())
+        for number in range(10):
+            await asyncio.gather(
+                store.increment(A, "n", 1, **LATER),
+                store.apply(A, put={f"k{number}": "1"}, drop=(), **LATER),
+                store.increment(A, "m", -1, **LATER),
+            )
+        puts = {f"k{number}": 1 for number in range(10)}
+        assert await values_of(store) == {"n": 10, "m": -10, **puts}
 
 
 class TestRotate:
@@ -274,6 +330,29 @@ class TestRotate:
             assert await store.load(old) is None
             assert await values_of(store, new) == ({"x": 1} if kept else {})
 
+    async def test_what_the_successor_brings_is_not_dropped(self, store: SessionStore) -> None:
+        await store.create(stored(A, x=1))
+        await store.rotate(A, stored(B, x=2), drop=["x"])
+        assert await values_of(store, B) == {"x": 2}
+
+    async def test_again_and_again(self, store: SessionStore) -> None:
+        ids = [digest(f"step{number}") for number in range(8)]
+        await store.create(stored(ids[0], x=1))
+        for old, new in itertools.pairwise(ids):
+            assert await store.rotate(old, stored(new), drop=())
+            assert await store.increment(new, "x", 1, **LATER)
+        assert await values_of(store, ids[-1]) == {"x": 8}
+        assert [await store.load(old) for old in ids[:-1]] == [None] * 7
+
+    async def test_moves_between_users_and_strangers(self, store: SessionStore) -> None:
+        await store.create(stored(A))
+        for old, new, user_id in ((A, B, "7"), (B, C, "8"), (C, A, None)):
+            assert await store.rotate(old, stored(new, user_id), drop=())
+            listed = [[one.id_hash for one in await store.list_user(u)] for u in ("7", "8")]
+            assert listed == [[new] if user_id == u else [] for u in ("7", "8")]
+        assert await store.delete_user("7") == await store.delete_user("8") == 0
+        assert await store.load(A) == stored(A)
+
 
 class TestDelete:
     async def test_is_gone_with_its_values(self, store: SessionStore) -> None:
@@ -298,6 +377,12 @@ class TestDelete:
             store.delete(A), *(store.increment(A, "n", 1, **LATER) for _ in range(20))
         )
         assert await store.load(A) is None
+
+    async def test_only_one_of_many_deletes_something(self, store: SessionStore) -> None:
+        await store.create(stored(A, "7", x=1))
+        done = await asyncio.gather(*(store.delete(A) for _ in range(10)))
+        assert sorted(done) == [False] * 9 + [True]
+        assert await store.list_user("7") == []
 
 
 class TestUser:
@@ -330,6 +415,38 @@ class TestUser:
         listed = await store.list_user("7")
         assert listed == [replace(stored(B, "7"), seen_at=T0 + 9), stored(A, "7")]
 
+    async def test_list_user_knows_the_last_visit(self, store: SessionStore) -> None:
+        await store.create(stored(A, "7"))
+        await store.create(replace(stored(B, "7"), seen_at=T0 + 9))
+        await store.increment(A, "n", 1, **LATER)
+        listed = [(one.id_hash, one.seen_at, one.expires_at) for one in await store.list_user("7")]
+        assert listed == [(A, LATER["seen_at"], LATER["expires_at"]), (B, T0 + 9, T0 + 3600)]
+
+    async def test_names_of_every_alphabet(self, store: SessionStore) -> None:
+        names = ["x" * 64, "a b", "%s", "user:7", "ends", "*", "漢字", "🎓", "ß", "ss", "'", "\\"]
+        for name in names:
+            await store.create(stored(digest(name), name))
+        for name in names:
+            assert [one.user_id for one in await store.list_user(name)] == [name]
+            assert await store.delete_user(name) == 1
+            assert await store.list_user(name) == []
+
+    async def test_delete_user_of_many_sessions(self, store: SessionStore) -> None:
+        for number in range(60):
+            await store.create(stored(digest(f"many{number}"), "7", x=number))
+        assert await store.delete_user("7") == 60
+        assert await store.load(digest("many59")) is None
+
+    async def test_a_late_write_does_not_bring_a_deleted_one_back(
+        self, store: SessionStore
+    ) -> None:
+        await store.create(stored(A, "7", x=1))
+        await store.delete_user("7")
+        assert await store.apply(A, put={"x": "2"}, drop=(), **LATER) is False
+        assert await store.increment(A, "n", 1, **LATER) is None
+        assert await store.rotate(A, stored(B, "7"), drop=()) is False
+        assert await store.list_user("7") == []
+
     async def test_a_rotation_does_not_outrun_delete_user(self, store: SessionStore) -> None:
         for number in range(10):
             ids = [digest(f"{number}/{step}") for step in range(4)]
@@ -361,6 +478,55 @@ class TestClearExpired:
         await store.apply(A, put={}, drop=(), seen_at=T0, expires_at=T0 + 9000)
         assert await store.clear_expired(T0 + 8000) == 0
 
+    async def test_an_increment_saves_a_session(self, store: SessionStore) -> None:
+        await store.create(stored(A))
+        await store.increment(A, "n", 1, seen_at=T0, expires_at=T0 + 9000)
+        assert await store.clear_expired(T0 + 8000) == 0
+        assert await values_of(store) == {"n": 1}
+
+    async def test_an_earlier_end_counts_too(self, store: SessionStore) -> None:
+        await store.create(stored(A))
+        await store.apply(A, put={}, drop=(), seen_at=T0, expires_at=T0 + 10)
+        assert await store.clear_expired(T0 + 10) == 1
+
+    async def test_after_a_rotation_the_successors_end_counts(self, store: SessionStore) -> None:
+        await store.create(replace(stored(A), expires_at=T0 + 10))
+        await store.rotate(A, stored(B), drop=())
+        assert await store.clear_expired(T0 + 3599) == 0
+        assert await store.clear_expired(T0 + 3600) == 1
+        assert await store.load(B) is None
+
+    async def test_users_lose_them(self, store: SessionStore) -> None:
+        await store.create(replace(stored(A, "7"), expires_at=T0))
+        await store.create(stored(B, "7"))
+        assert await store.clear_expired(T0) == 1
+        assert [one.id_hash for one in await store.list_user("7")] == [B]
+        assert await store.delete_user("7") == 1
+
+    async def test_fractions_of_a_second_count(self, store: SessionStore) -> None:
+        await store.create(replace(stored(A), expires_at=T0 + 0.125))
+        assert await store.clear_expired(T0 + 0.0625) == 0
+        assert await store.clear_expired(T0 + 0.125) == 1
+
+    async def test_a_cleared_one_stays_gone(self, store: SessionStore) -> None:
+        await store.create(stored(A, "7"))
+        await store.clear_expired(T0 + 9000)
+        assert await store.apply(A, put={"x": "1"}, drop=(), **LATER) is False
+        assert await store.increment(A, "n", 1, **LATER) is None
+        assert await store.rotate(A, stored(B), drop=()) is False
+        assert await store.clear_expired(T0 + 9000) == 0
+
+    async def test_beside_writers_each_wins_or_is_refused(self, store: SessionStore) -> None:
+        for number in range(10):
+            id_hash = digest(f"ending{number}")
+            await store.create(replace(stored(id_hash), expires_at=T0))
+            cleared, kept = await asyncio.gather(
+                store.clear_expired(T0),
+                store.apply(id_hash, put={}, drop=(), seen_at=T0, expires_at=T0 + 9),
+            )
+            assert (cleared, kept) in {(1, False), (0, True)}
+            assert (await store.load(id_hash) is not None) == kept
+
 
 class TestCancellation:
     async def test_a_cancelled_write_is_all_or_nothing(self, store: SessionStore) -> None:
@@ -385,6 +551,18 @@ class TestCancellation:
         await asyncio.gather(*writes, return_exceptions=True)
         counted = (await values_of(store))["n"]
         assert await store.increment(A, "n", 1, **LATER) == counted + 1
+
+    async def test_a_cancelled_load_harms_nobody(self, store: SessionStore) -> None:
+        await store.create(stored(A, x=1))
+        for turns in range(0, 20, 4):
+            loads = [asyncio.ensure_future(store.load(A)) for _ in range(6)]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for load in loads[::2]:
+                load.cancel()
+            await asyncio.gather(*loads, return_exceptions=True)
+            assert [load.result() for load in loads[1::2]] == [stored(A, x=1)] * 3
+        assert await values_of(store) == {"x": 1}
 
 
 async def test_open_and_close_may_be_repeated(store: SessionStore) -> None:

@@ -1,12 +1,16 @@
-"""Real databases behind `SQLStore`, without the databases room."""
+"""Real databases behind `SQLStore`, without the databases room, and a real Redis."""
 
 from __future__ import annotations
 
+import secrets
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import AsyncAdaptedQueuePool, event, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from tests import services
+from tornkit.sessions.redis import RedisStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -67,3 +71,25 @@ def open_sqlite(path: Path) -> Connector:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return Connector(engine)
+
+
+REDIS_DATABASE = 15
+
+
+@asynccontextmanager
+async def open_redis() -> AsyncIterator[RedisStore]:
+    """Open a store on the shared server, behind a prefix of its own that is emptied after."""
+    from redis.asyncio import Redis
+
+    host, port = services.require("redis")
+    url = f"redis://{host}:{port}/{REDIS_DATABASE}"
+    prefix = f"tornkit-test:{secrets.token_hex(8)}:"
+    store = RedisStore(url, prefix=prefix)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+        async with Redis.from_url(url, protocol=2) as client:
+            async for key in client.scan_iter(f"{prefix}*", count=1000):
+                await client.delete(key)

@@ -14,11 +14,13 @@ from tornkit.sessions.memory import MemoryStore
 from tornkit.sessions.session import JSON, Session
 
 if TYPE_CHECKING:
+    from tornkit.sessions.redis import RedisStore
     from tornkit.sessions.sql import SQLStore
 
 __all__ = [
     "JSON",
     "MemoryStore",
+    "RedisStore",
     "SQLStore",
     "Session",
     "SessionInfo",
@@ -28,10 +30,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> type[SQLStore]:
+def __getattr__(name: str) -> type[SessionStore]:
     # A site that keeps its sessions elsewhere need not load SQLAlchemy.
     if name == "SQLStore":
         from tornkit.sessions.sql import SQLStore  # noqa: PLC0415
 
         return SQLStore
+    if name == "RedisStore":
+        from tornkit.sessions.redis import RedisStore  # noqa: PLC0415
+
+        return RedisStore
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
