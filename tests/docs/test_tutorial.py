@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import httpx
@@ -110,8 +110,11 @@ def eventually(browser: httpx.Client, path: str, text: str) -> bool:
     """Ask until the page shows the text, as somebody does who reloads it."""
     deadline = time.monotonic() + project.PATIENCE
     while time.monotonic() < deadline:
-        answer = browser.get(path)
-        if answer.status_code == 200 and text in answer.text:
-            return True
+        # A kept-alive connection may be closed by the reload just as it is used again;
+        # browsers then ask once more by themselves.
+        with suppress(httpx.RemoteProtocolError, httpx.ReadError):
+            answer = browser.get(path)
+            if answer.status_code == 200 and text in answer.text:
+                return True
         time.sleep(0.05)
     return False
