@@ -18,6 +18,7 @@ def running(project: Project, *arguments: str, **variables: str) -> Running:
     return Running("run", *arguments, cwd=project.folder, **variables)
 
 
+@pytest.mark.slow
 def test_development_migrates_sqlite_says_so_and_reads_changes_again(project: Project) -> None:
     with running(project) as server:
         server.wait_for("Applied to the database 'default': 0001_sessions")

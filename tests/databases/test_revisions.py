@@ -75,6 +75,7 @@ def schools(*, later: bool = False) -> MetaData:
     return metadata
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [79, 88, 99, 120])
 async def test_generated_files_pass_ruff_and_mypy(
     tmp_path: Path, open_with: Open, width: int

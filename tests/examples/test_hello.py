@@ -12,6 +12,7 @@ from tests.docs import project
 HELLO = Path(__file__).parents[2] / "examples" / "hello"
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass() -> None:
     assert " passed" in project.pytest(cwd=HELLO)
 

@@ -535,6 +535,7 @@ async def site(folder: Path, url: str) -> AsyncIterator[Client]:
 
 
 class TestSite:
+    @pytest.mark.slow
     async def test_it_outlives_a_frozen_and_a_restarted_server(
         self, server: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
