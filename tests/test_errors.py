@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tornkit import errors
-from tornkit.errors import AppError, DuplicateErrorCode, ErrorCode, FieldError, FormError
+from tornkit.errors import (
+    AppError,
+    DuplicateErrorCode,
+    EmailTaken,
+    ErrorCode,
+    FieldError,
+    FormError,
+    WeakPassword,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,3 +112,20 @@ def test_a_form_error_holds_every_field() -> None:
     assert (error.status_code, error.number) == (422, 422)
     assert error.errors[0].field == "age"
     assert error.values == {"age": "3"}
+
+
+def test_what_is_refused_stands_beside_its_field() -> None:
+    with (
+        pytest.raises(FormError) as refused,
+        FormError.beside(email=EmailTaken, password=WeakPassword),
+    ):
+        raise WeakPassword("It is too short", hint="for the log only")
+    assert refused.value.errors == (FieldError("password", "It is too short.", "refused"),)
+    assert isinstance(refused.value.__cause__, WeakPassword)
+
+
+@pytest.mark.parametrize("error", [EmailTaken("x"), KeyError("x"), FormError()], ids=repr)
+def test_any_other_error_passes_the_block_beside_a_field(error: Exception) -> None:
+    with pytest.raises(type(error)) as raised, FormError.beside(password=WeakPassword):
+        raise error
+    assert raised.value is error

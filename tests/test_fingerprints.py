@@ -51,6 +51,11 @@ PINNED = {
     "tornado.web.StaticFileHandler.get": "afd94c94db19f217",
     "tornado.web.RequestHandler.clear": "18e3400b6e8f42d8",
     "tornado.websocket.WebSocketHandler.get": "c616a6d375412ba4",
+    "tornado.http1connection.HTTP1Connection._read_message_inner": "18a1125b0f6f7b9d",
+    "tornado.http1connection.HTTP1Connection.finish": "0a2bb32d8e3129e8",
+    "tornado.http1connection.HTTP1Connection._finish_request": "439bf83ef8c6d2e2",
+    "tornado.web._HandlerDelegate.headers_received": "512be07a3d12ac06",
+    "tornado.httpserver._HTTPRequestContext.__init__": "826cc4122b6fc976",
 }
 
 SKIPPED = {

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from tornkit.application import Application
     from tornkit.errors import AppError, ErrorCode, FormError, TornkitError
     from tornkit.handlers import BaseHandler
+    from tornkit.handlers.guards import require_recent_sign_in
+    from tornkit.handlers.limiting import rate_limit
     from tornkit.handlers.websocket import WebSocketHandler
     from tornkit.modules import Module, discover
     from tornkit.routing import RoutedApplication, path
+    from tornkit.security.cors import Cors
     from tornkit.settings import Settings
 
 __all__ = [
@@ -26,6 +29,7 @@ __all__ = [
     "AppError",
     "Application",
     "BaseHandler",
+    "Cors",
     "ErrorCode",
     "FormError",
     "Module",
@@ -36,6 +40,8 @@ __all__ = [
     "WebSocketHandler",
     "discover",
     "path",
+    "rate_limit",
+    "require_recent_sign_in",
     "roles",
 ]
 
@@ -48,6 +54,7 @@ _HOMES = {
     "AppError": "errors",
     "Application": "application",
     "BaseHandler": "handlers",
+    "Cors": "security.cors",
     "ErrorCode": "errors",
     "FormError": "errors",
     "Module": "modules",
@@ -58,6 +65,8 @@ _HOMES = {
     "WebSocketHandler": "handlers.websocket",
     "discover": "modules",
     "path": "routing",
+    "rate_limit": "handlers.limiting",
+    "require_recent_sign_in": "handlers.guards",
     "roles": "access",
 }
 

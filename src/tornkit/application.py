@@ -11,17 +11,18 @@ import contextlib
 import importlib
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from argon2 import PasswordHasher
 
 from tornkit import logs
+from tornkit._rates import Rate
+from tornkit._stores import LIMITS, SESSIONS, Kinds, StoreRefused, store_at
 from tornkit.accounts import Accounts
 from tornkit.databases import Databases, metadata_of
 from tornkit.errors import (
-    DatabaseError,
+    MailError,
     RouteNotFound,
-    SessionError,
     SettingProblem,
     SettingsError,
     StoreUnavailable,
@@ -29,30 +30,35 @@ from tornkit.errors import (
     check_error_codes,
 )
 from tornkit.handlers import templates
+from tornkit.handlers.bodies import BoundedBody
 from tornkit.handlers.fallback import NotFound, adopt
 from tornkit.handlers.health import Live, Ready
 from tornkit.handlers.site import SessionCookie, Site
 from tornkit.handlers.static import StaticHandler
 from tornkit.handlers.static_files import StaticFiles
+from tornkit.mail import Mailer, default_sender, default_url, transport_of
 from tornkit.modules import discover, mount, slash_redirects
 from tornkit.routing import Route, RoutedApplication, path
-from tornkit.sessions import MemoryStore, Sessions, SessionStore
-from tornkit.sessions.redis import SCHEMES, RedisStore
-from tornkit.sessions.sql import SQLStore
+from tornkit.security.headers import SecurityHeaders
+from tornkit.security.limits import Limiter, client_network
+from tornkit.security.signing import Signer, key_version
+from tornkit.sessions import Sessions, SessionStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import Iterable
     from types import TracebackType
     from typing import Self
 
-    from sqlalchemy.ext.asyncio import AsyncConnection
     from tornado.web import RequestHandler
 
-    from tornkit.databases import SQLDatabase
+    from tornkit.mail import Transport
     from tornkit.modules import Module, MountedModule
+    from tornkit.security.cors import Cors
     from tornkit.settings import Settings
 
 __all__ = ["Application"]
+
+Store = TypeVar("Store")
 
 _log = logging.getLogger("tornkit.application")
 _CLEAR_EXPIRED_FIRST, _CLEAR_EXPIRED_EVERY = 60.0, 3600.0  # seconds
@@ -67,13 +73,15 @@ class Application(RoutedApplication):
         settings: the loaded settings.
         modules: the dotted name of the package that holds the modules, or the modules.
         user_model: the project's class of users; without one, sessions hold the roles.
+        session_store: where sessions are kept, in place of the setting ``session.store``.
+        mail_transport: how mail leaves, in place of the setting ``mail.url``.
         tornado_settings: further settings of ``tornado.web.Application``.
 
     Raises:
         DiscoveryError: a module that cannot be mounted.
         RouteError: routes that collide or cannot be compiled.
         UserCodeError: a module of the project raised while it was imported.
-        SettingsError: the session store's URL does not work.
+        SettingsError: the URL of a store or of the mail server does not work.
 
     Example:
         >>> def create_app(settings=None):
@@ -86,6 +94,8 @@ class Application(RoutedApplication):
         *,
         modules: str | Iterable[Module],
         user_model: type[Any] | None = None,
+        session_store: SessionStore | None = None,
+        mail_transport: Transport | None = None,
         **tornado_settings: Any,
     ) -> None:
         self.config = settings
@@ -95,8 +105,13 @@ class Application(RoutedApplication):
         package = modules.rpartition(".")[0] if isinstance(modules, str) else ""
         folder = _folder_of(package)
         self.databases = _databases(settings, package, folder, user_model)
+        self.sessions = self._sessions(session_store)
+        scheme, _, bind = settings.session.store.partition("://")
+        in_bind = session_store is None and scheme == "database"
+        self.session_bind = bind if in_bind else None
+        self.limiter = self._limiter(user_model, own_sessions=session_store is not None)
         self.accounts = self._accounts(user_model)
-        self.sessions = self._sessions()
+        self.mailer = _mailer(settings, mail_transport)
         self.templates = templates.create_environment(
             _existing(folder, "templates"),
             {each.url_path: each.templates for each in self.modules if each.templates},
@@ -119,16 +134,22 @@ class Application(RoutedApplication):
             sessions=self.sessions,
             cookie=_cookie(settings, package),
             accounts=self.accounts,
+            limiter=self.limiter,
             templates=self.templates,
             static=StaticFiles(
                 _existing(folder, "static"),
                 {each.url_path: each.static for each in self.modules if each.static},
                 prefix="/static/",
             ),
-            login_url=self.settings.get("login_url") or self._login_url(),
+            login_url=self.settings.get("login_url") or self._url_of("account:login"),
+            confirm_url=self._url_of("account:confirm") or self._url_of("account:login"),
             allowed_hosts=tuple(settings.allowed_hosts),
+            mailer=self.mailer,
+            headers=_headers(settings),
+            cors=_cors(self.modules),
         )
         self._draining = False
+        self._opened = contextlib.AsyncExitStack()
         self._sweeper: asyncio.Task[None] | None = None
 
     # --- parts ---------------------------------------------------------------------------
@@ -138,41 +159,49 @@ class Application(RoutedApplication):
             return None
         # Tests sign users in by the dozen; their passwords guard nothing.
         hasher = _FAST_HASHER if self.config.environment == "testing" else None
-        open_session = self.databases["default"].session
-        return Accounts(user_model, open_session, self.known_roles, hasher=hasher)
+        settings = self.config.accounts
+        return Accounts(
+            user_model,
+            self.databases["default"].session,
+            self.known_roles,
+            hasher=hasher,
+            password_length=settings.password_length,
+            reset_timeout=settings.reset_timeout,
+            sign_in_per_account=Rate.parse(settings.sign_in_per_account),
+            sign_in_per_address=Rate.parse(settings.sign_in_per_address),
+            limiter=self.limiter,
+            network_of=client_network,
+            end_sessions=self.sessions.revoke_user,
+        )
 
-    def _sessions(self) -> Sessions:
+    def _sessions(self, given: SessionStore | None) -> Sessions:
         settings = self.config.session
         return Sessions(
-            self._store(settings.store),
+            self._store("session.store", settings.store, SESSIONS) if given is None else given,
             idle_timeout=settings.idle_timeout,
             absolute_timeout=settings.absolute_timeout,
+            remember_timeout=settings.remember_timeout,
             touch_interval=settings.touch_interval,
+            signer=Signer(self._secrets, "session"),
         )
 
-    def _store(self, url: str) -> SessionStore:
-        scheme, _, rest = url.partition("://")
-        if url == "memory://":
-            return MemoryStore()
-        if scheme == "database" and rest in self.databases:
-            return SQLStore(_connect_apart(self.databases[rest]))
-        known = ", ".join(f"database://{name}" for name in self.databases)
-        expected, hint = f"expected memory://, {known} or redis://host:6379/0", ""
-        if scheme in SCHEMES:
-            try:
-                return RedisStore(url)
-            except SessionError as refused:
-                expected, hint = refused.message, refused.hint
-        # Any other URL may hold a password.
-        shown = url if scheme in ("memory", "database") or not rest else f"{scheme}://…"
-        problem = SettingProblem(
-            key="session.store",
-            origin=self.config.origins.get("session.store", "default"),
-            found=repr(shown),
-            expected=expected,
-            hint=hint,
-        )
-        raise SettingsError([problem])
+    def _secrets(self) -> list[str]:
+        config = self.config
+        return [each.get_secret_value() for each in (config.secret, *config.secret_fallbacks)]
+
+    def _limiter(self, user_model: type[Any] | None, *, own_sessions: bool) -> Limiter:
+        url = self.config.limits.store or self.config.session.store
+        if own_sessions and not self.config.limits.store:
+            # The setting of the sessions counts for nothing; tries to sign in must be shared.
+            url = "memory://" if user_model is None else "database://default"
+        return Limiter(self._store("limits.store", url, LIMITS))
+
+    def _store(self, key: str, url: str, kinds: Kinds[Store]) -> Store:
+        try:
+            return store_at(url, kinds, self.databases)
+        except StoreRefused as refused:
+            problem = (refused.shown, refused.expected, refused.hint)
+            raise _bad_setting(self.config, key, *problem) from None
 
     def _tornado_settings(self) -> dict[str, Any]:
         return {
@@ -183,9 +212,9 @@ class Application(RoutedApplication):
             "default_handler_class": NotFound,
         }
 
-    def _login_url(self) -> str | None:
+    def _url_of(self, name: str) -> str | None:
         try:
-            return self.reverse_url("account:login")
+            return self.reverse_url(name)
         except RouteNotFound:
             return None
 
@@ -200,7 +229,9 @@ class Application(RoutedApplication):
     ) -> Any:
         """Return Tornado's delegate for a handler, with the site beneath a plain one."""
         adopted = adopt(target_class)
-        return super().get_handler_delegate(request, adopted, *args, **kwargs)
+        delegate = super().get_handler_delegate(request, adopted, *args, **kwargs)
+        limit = getattr(adopted, "max_body_size", None)
+        return BoundedBody(delegate, self.config.server.max_body_size if limit is None else limit)
 
     def log_request(self, handler: RequestHandler) -> None:
         """Write the access log's line of a finished request."""
@@ -220,12 +251,18 @@ class Application(RoutedApplication):
         """
         self.config.create_paths()
         # Only now: reading a generated secret writes its file, and listing routes must not.
-        self.settings.setdefault("cookie_secret", self.config.secret.get_secret_value())
+        secrets = self._secrets()
+        self.settings.setdefault("cookie_secret", {key_version(each): each for each in secrets})
+        self.settings.setdefault("key_version", key_version(secrets[0]))
         self.compile_routes()
-        await self.databases.open()
-        await self.sessions.store.open()
+        async with contextlib.AsyncExitStack() as opened:
+            # Closed the other way round: a mail that is being made may need a database.
+            for part in (self.databases, self.sessions.store, self.limiter.store, self.mailer):
+                await part.open()
+                opened.push_async_callback(part.close)
+            self._opened = opened.pop_all()
         self._draining = False
-        self._sweeper = asyncio.create_task(self._clear_expired_sessions())
+        self._sweeper = asyncio.create_task(self._clear_expired())
 
     async def shutdown(self) -> None:
         """Close what `startup` opened; requests should have ended before."""
@@ -234,8 +271,7 @@ class Application(RoutedApplication):
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
             self._sweeper = None
-        await self.sessions.store.close()
-        await self.databases.close()
+        await self._opened.aclose()
 
     async def __aenter__(self) -> Self:
         await self.startup()
@@ -254,29 +290,42 @@ class Application(RoutedApplication):
         self._draining = True
 
     async def is_ready(self) -> bool:
-        """Tell whether this process takes requests and its databases answer."""
+        """Tell whether this process takes requests, and its databases and sessions answer."""
         if self._draining:
             return False
-        pings = (database.ping(_PING_TIMEOUT) for database in self.databases.values())
+        pings = [database.ping(_PING_TIMEOUT) for database in self.databases.values()]
+        if self.session_bind is None:
+            pings.append(self._ping_session_store())
         answers = await asyncio.gather(*pings, return_exceptions=True)
         return not any(isinstance(answer, BaseException) for answer in answers)
 
-    async def _clear_expired_sessions(self) -> None:
+    async def _ping_session_store(self) -> None:
+        # A store ends what it has begun also when it is cancelled; the balancer does not wait.
+        ping = asyncio.ensure_future(self.sessions.store.ping())
+        done, _ = await asyncio.wait([ping], timeout=_PING_TIMEOUT)
+        if not done:
+            ping.cancel()
+            ping.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            raise StoreUnavailable(f"the session store gave no answer within {_PING_TIMEOUT:g} s")
+        ping.result()
+
+    async def _clear_expired(self) -> None:
         # Soon after the start too, for a site that is restarted often would never come to it.
         pause = _CLEAR_EXPIRED_FIRST
         while True:
             await asyncio.sleep(pause)
             pause = _CLEAR_EXPIRED_EVERY
-            try:
-                await self.sessions.clear_expired()
-            except StoreUnavailable as failure:
-                _log.warning("expired sessions could not be cleared: %s", failure)
+            for what, kept in (("sessions", self.sessions), ("limits", self.limiter)):
+                try:
+                    await kept.clear_expired()
+                except StoreUnavailable as failure:
+                    _log.warning("expired %s could not be cleared: %s", what, failure)
 
 
 def _modules(modules: str | Iterable[Module], settings: Settings) -> list[MountedModule]:
     if isinstance(modules, str):
-        return discover(modules, installed=settings.installed_modules)
-    return mount(modules)
+        return discover(modules, installed=settings.installed_modules, settings=settings)
+    return mount(modules, settings=settings)
 
 
 def _catch_all_last(modules: list[MountedModule]) -> list[MountedModule]:
@@ -308,38 +357,63 @@ def _databases(
     metadata = dict(metadata_of(package)) if package else {}
     if user_model is not None:
         metadata.setdefault("default", user_model.metadata)
-    scheme, _, bind = settings.session.store.partition("://")
     return Databases(
         settings.database_urls(),
         migrations=folder / "migrations" if folder else None,
         metadata=metadata,
-        library={bind} if scheme == "database" and bind in settings.databases else (),
+        library=_library_binds(settings, user_model),
     )
+
+
+def _library_binds(settings: Settings, user_model: type[Any] | None) -> set[str]:
+    """Return the binds with tables of tornkit's own: sessions, limits, reset tokens."""
+    urls = (settings.session.store.partition("://"), settings.limits.store.partition("://"))
+    binds = {rest for scheme, _, rest in urls if scheme == "database"}
+    if user_model is not None:
+        binds.add("default")
+    return binds & set(settings.databases)
+
+
+def _mailer(settings: Settings, transport: Transport | None) -> Mailer:
+    url = settings.mail.url or default_url(settings.environment)
+    sender = settings.mail.sender or default_sender(settings.allowed_hosts)
+    try:
+        transport = transport or transport_of(url, settings.project_dir)
+    except MailError as refused:
+        scheme, colon, _ = url.partition(":")
+        shown = f"{scheme}://…" if colon else url  # the rest may hold a password
+        raise _bad_setting(settings, "mail.url", shown, refused.message, refused.hint) from None
+    try:
+        return Mailer(transport, sender=sender)
+    except MailError as refused:
+        raise _bad_setting(settings, "mail.sender", sender, refused.hint) from None
+
+
+def _bad_setting(
+    settings: Settings, key: str, shown: str, expected: str, hint: str = ""
+) -> SettingsError:
+    origin = settings.origins.get(key, "default")
+    return SettingsError([SettingProblem(key, origin, repr(shown), expected, hint)])
 
 
 def _cookie(settings: Settings, package: str) -> SessionCookie:
     secure = settings.environment == "production"
     name = settings.session.cookie_name or f"{package.replace('.', '_') or 'tornkit'}_session"
-    return SessionCookie(
-        f"__Host-{name}" if secure else name, int(settings.session.absolute_timeout), secure
+    return SessionCookie(f"__Host-{name}" if secure else name, secure)
+
+
+def _headers(settings: Settings) -> SecurityHeaders:
+    security = settings.security
+    return SecurityHeaders(
+        content_security_policy=security.content_security_policy,
+        referrer_policy=security.referrer_policy,
+        # Whatever protocol this process sees: HTTPS usually ends at a proxy before it.
+        hsts=security.hsts if settings.environment == "production" else 0,
+        hsts_subdomains=security.hsts_subdomains,
     )
 
 
-def _connect_apart(database: SQLDatabase) -> Any:
-    """Return ``database.connect`` for sessions, which are saved apart from a handler's block."""
-
-    @contextlib.asynccontextmanager
-    async def connect(*, write: bool) -> AsyncIterator[AsyncConnection]:
-        if write and database.writing and database.backend.one_writer:
-            # This would wait for the block, and the block for this, until a timeout.
-            raise SessionError(
-                "the session cannot be saved inside a self.db() block that writes",
-                hint="count and revoke before or after the block",
-            )
-        try:
-            async with database.connect(write=write) as connection:
-                yield connection
-        except DatabaseError as failure:
-            raise StoreUnavailable(f"the session store does not answer: {failure}") from failure
-
-    return connect
+def _cors(modules: Iterable[MountedModule]) -> list[tuple[str, Cors | None]]:
+    """Return what answers below a module's prefix where no route does, the longest first."""
+    known = [(f"{module.prefix}/", module.cors) for module in modules]
+    return sorted(known, key=lambda item: -len(item[0])) if any(cors for _, cors in known) else []

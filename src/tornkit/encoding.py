@@ -10,7 +10,7 @@ str, int, bool, None        themselves; integers up to `MAX_INT_DIGITS` digits
 float                       itself; NaN and the infinities are ``null``
 dict                        object; keys str, int, enum, UUID or date, as text
 list, tuple, named tuple    array
-set, frozenset              array, sorted where its items can be compared
+set of any kind             array, sorted where its items can be compared
 date, datetime, time        ISO 8601 text
 UUID, Decimal, path         text
 enum                        its value
@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
@@ -196,7 +196,7 @@ def _convert_holder(value: object, below: tuple[int, ...]) -> object:
         return _convert_dict(fields, below)
     if isinstance(value, list | tuple):
         return _convert_items(value, below)
-    if isinstance(value, set | frozenset):
+    if isinstance(value, Set):
         return _sorted(_convert_items(value, below))
     if _is_from("pydantic", "BaseModel", value):
         return _convert_model(value, below)

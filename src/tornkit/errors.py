@@ -4,7 +4,8 @@
 
     TornkitError
     ├── AppError                     raised from anywhere below a handler; becomes the answer
-    │   └── FormError                a body or a query that does not validate (422)
+    │   ├── FormError                a body or a query that does not validate (422)
+    │   └── TooManyRequests          somebody did something too often (429)
     ├── UserCodeError                a file of the project raised while it was imported
     ├── SettingsError                every bad setting of one load, at once
     ├── DiscoveryError               a module that cannot be mounted
@@ -15,7 +16,7 @@
     ├── TemplateError                a template that does not compile
     ├── AnswerError                  an answer given where none can be given
     ├── SessionError                 a session used where it cannot work
-    │   └── StoreUnavailable         the session store does not answer
+    │   └── StoreUnavailable         the session store, or the limit store, does not answer
     ├── DatabaseError                a database that cannot be used
     │   ├── UnknownDatabase          no bind of that name
     │   ├── MissingDriver            the driver of a scheme is not installed
@@ -23,7 +24,10 @@
     ├── AccountError                 an account operation that was refused
     │   ├── UnknownRole              no module names that role
     │   ├── UnknownUser              no account has that e-mail address
-    │   └── EmailTaken               the address belongs to an account already
+    │   ├── EmailTaken               the address belongs to an account already
+    │   ├── WeakPassword             a password that breaks a rule
+    │   └── InvalidToken             a reset link that is used up, expired or none of ours
+    ├── MailError                    a message that cannot be sent
     ├── ScaffoldError                files that cannot be generated or removed
     │   └── BadName                  a name that cannot name a project, a module or a role
     └── StartError                   the application or its port cannot be had
@@ -34,12 +38,14 @@ what to do; attributes carry the parts. ``exit_code`` is what the command line e
 
 from __future__ import annotations
 
+import math
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = [
     "AccountError",
@@ -54,6 +60,8 @@ __all__ = [
     "ErrorCode",
     "FieldError",
     "FormError",
+    "InvalidToken",
+    "MailError",
     "MigrationsPending",
     "MissingDriver",
     "RouteError",
@@ -65,11 +73,13 @@ __all__ = [
     "StartError",
     "StoreUnavailable",
     "TemplateError",
+    "TooManyRequests",
     "TornkitError",
     "UnknownDatabase",
     "UnknownRole",
     "UnknownUser",
     "UserCodeError",
+    "WeakPassword",
     "check_error_codes",
 ]
 
@@ -198,11 +208,15 @@ class AppError(TornkitError):
         super().__init__(message or registered or f"HTTP {self.number}")
 
 
+_INVALID_FIELDS = "Some fields are missing or not valid."
+
+
 class FormError(AppError, ValueError):
     """A form, query or JSON body does not validate; every bad field is in ``errors``.
 
     ``message`` is shown as it is, also in production: it is for what is wrong with the whole.
     ``values`` holds what was sent, for filling the form in again; passwords are left out.
+    ``code`` is an `ErrorCode` of the project for clients to act on, by default 422.
     """
 
     def __init__(
@@ -210,11 +224,55 @@ class FormError(AppError, ValueError):
         errors: Sequence[FieldError] = (),
         values: Mapping[str, object] | None = None,
         *,
-        message: str = "Some fields are missing or not valid.",
+        message: str = "",
+        code: ErrorCode | int = 422,
     ) -> None:
-        super().__init__(422, message)
+        known = code.message if isinstance(code, ErrorCode) else _INVALID_FIELDS
+        super().__init__(code, message or known)
         self.errors = tuple(errors)
         self.values = dict(values or {})
+
+    @staticmethod
+    @contextmanager
+    def beside(
+        **refusals: type[TornkitError] | tuple[type[TornkitError], ErrorCode],
+    ) -> Iterator[None]:
+        """Turn what is refused in a ``with`` block into an error beside a field.
+
+        Args:
+            refusals: the name of a field, and the error that it is to blame for, alone or
+                with the code of the answer.
+
+        Example:
+            >>> with FormError.beside(password=WeakPassword):
+            ...     raise WeakPassword("The password is too short.")
+            Traceback (most recent call last):
+            tornkit.errors.FormError: Some fields are missing or not valid.
+        """
+        cases = [
+            (field, *(case if isinstance(case, tuple) else (case, 422)))
+            for field, case in refusals.items()
+        ]
+        try:
+            yield
+        except tuple(kind for _, kind, _ in cases) as refused:
+            field, _, code = next(case for case in cases if isinstance(refused, case[1]))
+            message = refused.message if refused.message.endswith(".") else f"{refused.message}."
+            raise FormError([FieldError(field, message, "refused")], code=code) from refused
+
+
+class TooManyRequests(AppError):
+    """Somebody did something too often; the answer is a 429 with ``Retry-After``.
+
+    ``retry_after`` is the seconds after which it may be tried again, at least 1. The message
+    is shown as it is.
+    """
+
+    def __init__(
+        self, retry_after: float, *, message: str = "Too many attempts. Try again later."
+    ) -> None:
+        super().__init__(429, message)
+        self.retry_after = max(1, math.ceil(retry_after))
 
 
 class AnswerError(TornkitError, RuntimeError):
@@ -232,7 +290,7 @@ class UserCodeError(TornkitError, RuntimeError):
 class SettingProblem:
     """One bad setting: its key, where its value came from, what was found and expected.
 
-    ``found`` is "" for secrets.
+    ``found`` is "" for secrets; ``check_id`` is what ``tornkit check`` reports it under.
     """
 
     key: str
@@ -240,6 +298,7 @@ class SettingProblem:
     found: str
     expected: str
     hint: str = ""
+    check_id: str = "settings.invalid"
 
     def __str__(self) -> str:
         found = f" is {self.found}" if self.found else ""
@@ -294,7 +353,7 @@ class SessionError(TornkitError, RuntimeError):
 
 
 class StoreUnavailable(SessionError, ConnectionError):
-    """The session store does not answer."""
+    """The session store, or the limit store, does not answer."""
 
 
 class DatabaseError(TornkitError, RuntimeError):
@@ -332,6 +391,21 @@ class UnknownUser(AccountError, LookupError):
 
 class EmailTaken(AccountError):
     """The address belongs to an account already."""
+
+
+class WeakPassword(AccountError):
+    """A password breaks a rule; the message can be shown to who chose it."""
+
+
+class InvalidToken(AccountError, LookupError):
+    """A reset link is used up, expired or none of ours; which of these is not told."""
+
+
+# --- mail --------------------------------------------------------------------------------
+
+
+class MailError(TornkitError, OSError):
+    """A message cannot be sent, or a mail URL cannot be read; never with a password."""
 
 
 # --- scaffold ----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 from tornkit._imports import Child, MissingModuleError, import_module, list_package
 from tornkit._text import did_you_mean, listing, printable
 from tornkit.access import Access
-from tornkit.errors import DiscoveryError
+from tornkit.errors import DiscoveryError, UserCodeError
 from tornkit.routing import check_duplicates
 from tornkit.routing.mounting import Mount, mount_route
 from tornkit.routing.redirects import redirect_rules
+from tornkit.security.cors import Cors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,6 +56,8 @@ class Module:
             the prefix.
         prefix: where it is served; by default ``/`` and its name, for ``home`` ``/``.
         name: what it is called; by default as its file or package.
+        cors: which other origins may ask, or a function that says so of the settings; by
+            default none.
 
     Raises:
         DiscoveryError: an argument that is missing or of the wrong type, with the file and
@@ -69,6 +72,7 @@ class Module:
         routes = None
     prefix: str | None = None
     name: str | None = None
+    cors: Cors | Callable[[Any], Cors | None] | None = None
     file: str | None = field(default=None, init=False, repr=False, compare=False)
     line: int | None = field(default=None, init=False, repr=False, compare=False)
     defined_in: str = field(default="", init=False, repr=False, compare=False)
@@ -84,6 +88,8 @@ class Module:
         if isinstance(self.routes, str) or not isinstance(self.routes, Sequence):
             raise _bad(self, "routes", self.routes, "give a list of path(...)")
         object.__setattr__(self, "routes", tuple(self.routes))
+        if not (isinstance(self.cors, Cors | None) or callable(self.cors)):
+            raise _bad(self, "cors", self.cors, "give tornkit.Cors(...), or leave it out")
         if self.name is not None and not _is_name(self.name):
             raise _bad(self, "name", self.name, "give a Python name, with dots for groups")
         if self.prefix is not None and not _is_prefix(self.prefix):
@@ -109,6 +115,7 @@ class MountedModule:
         templates: its folder of templates, where it has one.
         static: its folder of static files, where it has one.
         url_path: ``staff/principal``, what its templates and static files are found under.
+        cors: which other origins may ask.
     """
 
     name: str
@@ -120,6 +127,7 @@ class MountedModule:
     templates: Path | None
     static: Path | None
     url_path: str
+    cors: Cors | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +140,16 @@ class _Found:
     file: str
 
 
-def discover(package: str, *, installed: Sequence[str] = ()) -> list[MountedModule]:
+def discover(
+    package: str, *, installed: Sequence[str] = (), settings: object = None
+) -> list[MountedModule]:
     """Return the modules of a package in name order, then installed ones as they are named.
 
     Args:
         package: its dotted name; each direct child is imported. A child that is a package
             without ``module`` is a group, and its children are imported likewise.
         installed: names in the entry-point group ``tornkit.modules``.
+        settings: what a module's ``cors`` is asked of, where it is a function.
 
     Raises:
         DiscoveryError: a file without ``module``, a group without any, a reserved name, a
@@ -162,11 +173,15 @@ def discover(package: str, *, installed: Sequence[str] = ()) -> list[MountedModu
             check_id="modules.no-package",
         )
     found = [*_search(root, ""), *(_load_installed(name) for name in installed)]
-    return _mount_all(found)
+    return _mount_all(found, settings)
 
 
-def mount(modules: Iterable[Module]) -> list[MountedModule]:
+def mount(modules: Iterable[Module], *, settings: object = None) -> list[MountedModule]:
     """Return modules that are handed over rather than found, in the order given.
+
+    Args:
+        modules: the modules.
+        settings: what a module's ``cors`` is asked of, where it is a function.
 
     Raises:
         DiscoveryError: one has no name, a reserved one, or one that is taken.
@@ -183,7 +198,7 @@ def mount(modules: Iterable[Module]) -> list[MountedModule]:
         if module.name is None:
             raise _bad(module, "name", None, "a module that is handed over needs one")
         found.append(_Found(module, module.name, module.defined_in, module.file or ""))
-    return _mount_all(found)
+    return _mount_all(found, settings)
 
 
 # --- finding -----------------------------------------------------------------------------
@@ -305,18 +320,18 @@ def _origin(point: Any) -> str:
 # --- mounting ----------------------------------------------------------------------------
 
 
-def _mount_all(found: Sequence[_Found]) -> list[MountedModule]:
+def _mount_all(found: Sequence[_Found], settings: object) -> list[MountedModule]:
     known: dict[str, _Found] = {}
     for item in found:
         if item.name in known:
             raise _taken(item.name, known[item.name].file, item.file)
         known[item.name] = item
-    mounted = [_mount(item) for item in found]
+    mounted = [_mount(item, settings) for item in found]
     check_duplicates(route for module in mounted for route in module.routes)
     return mounted
 
 
-def _mount(item: _Found) -> MountedModule:
+def _mount(item: _Found, settings: object) -> MountedModule:
     module = item.module
     prefix = _prefix(item)
     for taken in (item.name.partition(".")[0], prefix.strip("/").partition("/")[0]):
@@ -328,7 +343,8 @@ def _mount(item: _Found) -> MountedModule:
                 line=module.line,
                 check_id="modules.reserved-name",
             )
-    place = Mount(item.name, prefix, module.access, item.file, module.line)
+    cors = _cors(item, settings)
+    place = Mount(item.name, prefix, module.access, item.file, module.line, cors)
     folder = Path(item.file).parent if Path(item.file).stem == "__init__" else None
     return MountedModule(
         name=item.name,
@@ -340,7 +356,28 @@ def _mount(item: _Found) -> MountedModule:
         templates=_folder(folder, "templates"),
         static=_folder(folder, "static"),
         url_path=item.name.replace(".", "/"),
+        cors=cors,
     )
+
+
+def _cors(item: _Found, settings: object) -> Cors | None:
+    declared = item.module.cors
+    if isinstance(declared, Cors | None):
+        return declared
+    if settings is None:  # nobody asks for answers, as where the modules are only listed
+        return None
+    try:
+        cors = declared(settings)
+    except Exception as error:
+        raise UserCodeError(
+            f"the cors of module {item.name!r} raised: {type(error).__name__}: {error}",
+            file=item.file,
+            line=item.module.line,
+            check_id="modules.bad-module",
+        ) from error
+    if not isinstance(cors, Cors | None):
+        raise _bad(item.module, "cors", cors, "let it return tornkit.Cors(...) or None")
+    return cors
 
 
 def _prefix(item: _Found) -> str:
@@ -361,7 +398,7 @@ def slash_redirects(modules: Iterable[MountedModule]) -> list[RouteRule]:
     They belong after all other rules, so that a route of the path itself wins. They are
     public and belong to no module: where a module stands is no secret.
     """
-    return redirect_rules(module.prefix for module in modules if module.prefix)
+    return redirect_rules({each.prefix: each.cors for each in modules if each.prefix})
 
 
 # --- errors ------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """What a session costs a request: ``python -m tests.benchmarks.sessions``.
 
+Then, how long each operation of a store takes, one after the other.
+
 One process of the site for each store; rounds alternate between them and between pages
 without a session, with one that is read, and with one that is changed. Medians of the
 site's own CPU time, and of the wall clock, in microseconds. Not a test.
@@ -7,6 +9,7 @@ site's own CPU time, and of the wall clock, in microseconds. Not a test.
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import statistics
@@ -16,12 +19,19 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.contracts.test_shared_sessions import place_of
+from tests.contracts.shared_site import make
+from tests.contracts.test_shared_sessions import keeping, place_of, prepare
+from tornkit.testing._session_contract.support import LATER, digest, stored
+
+if TYPE_CHECKING:
+    from tornkit.sessions import SessionStore
 
 ROUNDS = 7
 REQUESTS = 500
+OPERATIONS = 300
+SERVERS = {"PostgreSQL": "postgresql", "MariaDB": "mysql", "Redis": "redis"}
 PAGES = ("without", "cookie only", "read", "changed")
 
 SITE = """
@@ -105,12 +115,12 @@ class Site:
 def measure() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        redis = stack.enter_context(place_of("redis", folder))
         settings: dict[str, dict[str, object]] = {
             "memory": {"session.store": "memory://", "databases": {}},
             "SQLite": {"session.store": "database://default"},
-            "Redis": {"session.store": redis, "databases": {}},
         }
+        for name, kind in SERVERS.items():
+            settings[name] = keeping(kind, stack.enter_context(place_of(kind, folder)))
         sites = {name: Site(stack, folder / name, given) for name, given in settings.items()}
         taken: dict[tuple[str, str], list[tuple[float, float]]] = {}
         for _ in range(ROUNDS):
@@ -127,6 +137,47 @@ def measure() -> None:
                 )
                 cells.append(f"{cpu:9.0f} ({clock:5.0f})")
             print(f"{name:16}", *(f"{cell:>18}" for cell in cells))
+        print()
+        asyncio.run(measure_operations(folder, settings))
+
+
+async def measure_operations(folder: Path, settings: dict[str, dict[str, object]]) -> None:
+    """Print the median of each operation, in microseconds of the clock."""
+    table: dict[str, dict[str, float]] = {}
+    for name, overrides in settings.items():
+        place = folder / f"{name}-operations"
+        place.mkdir()
+        await prepare(place, overrides)
+        async with make(place, overrides) as application:
+            table[name] = await operations(application.sessions.store)
+    print(f"{'clock, µs':16}", *(f"{name:>12}" for name in table))
+    for operation in next(iter(table.values())):
+        cells = (f"{of_store[operation]:12.0f}" for of_store in table.values())
+        print(f"{operation:16}", *cells)
+
+
+async def operations(store: SessionStore) -> dict[str, float]:
+    taken: dict[str, list[float]] = {}
+    for number in range(OPERATIONS):
+        old, new, user = digest(f"old{number}"), digest(f"new{number}"), f"user{number}"
+        steps = {
+            "create": lambda: store.create(stored(old, name="Ada", cart=[1, 2, 3])),
+            "load": lambda: store.load(old),
+            "apply, a visit": lambda: store.apply(old, put={}, drop=(), **LATER),
+            "apply, two keys": lambda: store.apply(old, put={"x": "1"}, drop=["name"], **LATER),
+            "increment": lambda: store.increment(old, "n", 1, **LATER),
+            "rotate": lambda: store.rotate(old, stored(new, user, z=1), drop=["x"]),
+            "list_user": lambda: store.list_user(user),
+            "delete_user": lambda: store.delete_user(user),
+            "delete, nothing": lambda: store.delete(new),
+            "clear_expired": lambda: store.clear_expired(0),
+            "ping": store.ping,
+        }
+        for name, step in steps.items():
+            began = time.perf_counter()
+            await step()
+            taken.setdefault(name, []).append((time.perf_counter() - began) * 1e6)
+    return {name: statistics.median(each) for name, each in taken.items()}
 
 
 if __name__ == "__main__":

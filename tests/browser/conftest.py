@@ -8,8 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pytest
 from selenium import webdriver
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SOURCE = Path(__file__).parents[2] / "src"
+PATIENCE = 60.0
 FLAGS = [
     "--headless=new",
     "--no-sandbox",
@@ -33,11 +36,50 @@ FLAGS = [
 ]
 
 
-class Site:
-    """A running project: its folder, its address, its command line."""
+class Output:
+    """What a process prints, read as it comes."""
 
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url = folder, url
+    def __init__(self, stream: IO[str]) -> None:
+        self._text, self._ended = "", False
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, args=(stream,), daemon=True)
+        self._reader.start()
+
+    def _read(self, stream: IO[str]) -> None:
+        for line in stream:
+            with self._changed:
+                self._text += line
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    @property
+    def length(self) -> int:
+        with self._changed:
+            return len(self._text)
+
+    def expect(self, pattern: str, start: int = 0) -> re.Match[str]:
+        """Return the first match after ``start`` characters, once it has been printed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or self._found(pattern, start), PATIENCE)
+            found = self._found(pattern, start)
+            assert found is not None, f"{pattern!r} was not printed:\n{self._text}"
+            return found
+
+    def _found(self, pattern: str, start: int) -> re.Match[str] | None:
+        return re.compile(pattern, re.MULTILINE | re.DOTALL).search(self._text, start)
+
+    def read_to_the_end(self) -> str:
+        self._reader.join(PATIENCE)
+        return self._text
+
+
+class Site:
+    """A running project: its folder, its address, its command line, what it prints."""
+
+    def __init__(self, folder: Path, url: str, output: Output) -> None:
+        self.folder, self.url, self.output = folder, url, output
 
     def tornkit(self, *arguments: str, stdin: str = "") -> None:
         """Run a command in the project."""
@@ -76,28 +118,24 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         text=True,
     ) as process:
         assert process.stdout is not None
-        seen = []
-        for line in process.stdout:
-            seen.append(line)
-            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-                yield Site(project, found[0])
-                break
-        else:
-            pytest.fail("tornkit run ended:\n" + "".join(seen))
-        process.send_signal(signal.SIGTERM)
-        process.stdout.read()
-        assert process.wait(timeout=30) == 0
+        output = Output(process.stdout)
+        try:
+            url = output.expect(r"http://127\.0\.0\.1:\d+")[0]
+            yield Site(project, url, output)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            printed = output.read_to_the_end()
+        assert process.wait(timeout=30) == 0, printed
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    """Start Chromium with a profile of its own."""
+@contextmanager
+def _chromium(profile: Path) -> Iterator[webdriver.Chrome]:
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
         services.unavailable("chromium and chromedriver are not installed")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"]:
+    for flag in [*FLAGS, f"--user-data-dir={profile}"]:
         options.add_argument(flag)
     chrome = webdriver.Chrome(options, webdriver.ChromeService(driver))
     chrome.implicitly_wait(5)
@@ -105,3 +143,17 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
         yield chrome
     finally:
         chrome.quit()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    """Start Chromium with a profile of its own."""
+    with _chromium(tmp_path / "profile") as chrome:
+        yield chrome
+
+
+@pytest.fixture
+def other_browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    """Start Chromium on what stands for another device."""
+    with _chromium(tmp_path / "other-profile") as chrome:
+        yield chrome

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 import pytest
+from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.browser.actions import (
+    PASSWORD,
+    fill,
+    is_signed_in,
+    leave_page,
+    register,
+    sign_in,
+    sign_out,
+    text,
+)
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -16,49 +26,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-PASSWORD = "correct horse battery"
-_numbers = itertools.count()
-
-
-def fill(browser: Chrome, **fields: str) -> None:
-    """Fill the form of the page in and send it."""
-    for name, value in fields.items():
-        field = browser.find_element(By.NAME, name)
-        field.clear()
-        field.send_keys(value)
-    address = browser.current_url
-    body = browser.find_element(By.TAG_NAME, "body")
-    browser.find_element(By.CSS_SELECTOR, "main form button").click()
-    WebDriverWait(browser, 10).until(lambda _: address != browser.current_url or _stale(body))
-
-
-def _stale(element: object) -> bool:
-    # In the middle of a navigation the driver has other words for a stale element.
-    from selenium.common.exceptions import WebDriverException
-
-    try:
-        element.tag_name  # type: ignore[attr-defined]  # noqa: B018
-    except WebDriverException:
-        return True
-    return False
-
-
-def text(browser: Chrome) -> str:
-    return browser.find_element(By.TAG_NAME, "body").text
-
-
-def register(browser: Chrome, site: Site) -> str:
-    email = f"person{next(_numbers)}@school.example"
-    browser.get(f"{site.url}/account/register")
-    fill(browser, email=email, password=PASSWORD)
-    return email
-
-
-def sign_out(browser: Chrome) -> None:
-    body = browser.find_element(By.TAG_NAME, "body")
-    browser.find_element(By.CSS_SELECTOR, 'form[action$="/account/logout"] button').click()
-    WebDriverWait(browser, 10).until(lambda _: _stale(body))
-
 
 def test_register_sign_out_sign_in(browser: Chrome, site: Site) -> None:
     email = register(browser, site)
@@ -66,15 +33,12 @@ def test_register_sign_out_sign_in(browser: Chrome, site: Site) -> None:
     browser.get(f"{site.url}/account/profile")
     assert email in text(browser)
     sign_out(browser)
-    browser.get(f"{site.url}/account/is-signed-in")
-    assert '"signed_in": false' in browser.page_source
-    browser.get(f"{site.url}/account/login")
-    fill(browser, email=email, password="wrong password")
+    assert not is_signed_in(browser, site)
+    sign_in(browser, site, email, "wrong password")
     assert "do not match" in text(browser)
     assert browser.find_element(By.NAME, "email").get_attribute("value") == email
     fill(browser, password=PASSWORD)
-    browser.get(f"{site.url}/account/is-signed-in")
-    assert '"signed_in": true' in browser.page_source
+    assert is_signed_in(browser, site)
 
 
 def test_the_door_leads_through_sign_in_and_back(browser: Chrome, site: Site) -> None:
@@ -93,15 +57,9 @@ def test_the_door_leads_through_sign_in_and_back(browser: Chrome, site: Site) ->
     assert browser.current_url == f"{site.url}/student/"
 
 
-def test_the_password_can_be_changed(browser: Chrome, site: Site) -> None:
-    email = register(browser, site)
-    browser.get(f"{site.url}/account/password")
-    fill(browser, password=PASSWORD, new_password="another long one")
-    assert "changed" in text(browser)
-    sign_out(browser)
-    browser.get(f"{site.url}/account/login")
-    fill(browser, email=email, password="another long one")
-    assert browser.current_url == f"{site.url}/"
+PUBLIC_PAGES = ["/", "/account/login", "/account/register", "/account/forgot", "/nowhere"]
+PUBLIC_PAGES += ["/account/reset?token=nonsense"]
+OWN_PAGES = ["/", *(f"/account/{name}" for name in ("profile", "password", "sessions", "confirm"))]
 
 
 @pytest.mark.parametrize("width", [360, 390, 1280])
@@ -110,12 +68,18 @@ def test_no_page_is_wider_than_the_window_and_every_field_has_a_label(
 ) -> None:
     browser.set_window_size(width, 900)
     browser.implicitly_wait(0)  # what is not there is an answer here
-    for address in ("/", "/account/login", "/account/register", "/nowhere"):
+    look_at(browser, site, PUBLIC_PAGES)
+    register(browser, site)
+    look_at(browser, site, OWN_PAGES)
+
+
+def look_at(browser: Chrome, site: Site, addresses: list[str]) -> None:
+    for address in addresses:
         browser.get(f"{site.url}{address}")
         assert browser.execute_script(
             "return document.documentElement.scrollWidth <= window.innerWidth"
         ), address
-        for field in browser.find_elements(By.CSS_SELECTOR, "input:not([type=hidden])"):
+        for field in browser.find_elements(By.CSS_SELECTOR, "input:not([type=hidden], [hidden])"):
             label = f'label[for="{field.get_attribute("id")}"]'
             assert browser.find_elements(By.CSS_SELECTOR, label), address
         assert len(browser.find_elements(By.TAG_NAME, "h1")) == 1
@@ -123,16 +87,12 @@ def test_no_page_is_wider_than_the_window_and_every_field_has_a_label(
 
 
 def test_the_keyboard_alone_is_enough_to_sign_in(browser: Chrome, site: Site) -> None:
-    from selenium.webdriver import ActionChains, Keys
-
     email = register(browser, site)
     sign_out(browser)
     browser.get(f"{site.url}/account/login")
-    body = browser.find_element(By.TAG_NAME, "body")
-    keys = ActionChains(browser)
     browser.find_element(By.NAME, "email").send_keys(email)
-    keys.send_keys(Keys.TAB, PASSWORD, Keys.ENTER).perform()
-    WebDriverWait(browser, 10).until(lambda _: _stale(body))
+    keys = ActionChains(browser).send_keys(Keys.TAB, PASSWORD, Keys.ENTER)
+    leave_page(browser, keys.perform)
     assert browser.current_url == f"{site.url}/"
 
 

@@ -16,9 +16,9 @@ import pytest
 
 from tests import services
 from tests.contracts.shared_site import make
-from tests.contracts.test_session_stores import LATER, A, stored
 from tests.sessions.redis_server import RedisServer, free_port
 from tornkit.errors import StoreUnavailable
+from tornkit.testing._session_contract.support import LATER, A, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,8 @@ import pytest
 
 import tornkit
 from tests.docs import pages
-from tornkit import accounts, databases, errors, sessions
+from tornkit import accounts, databases, errors, mail, sessions
+from tornkit.security import limits
 from tornkit.testing import Client, plugin
 
 REFERENCE = {
@@ -48,12 +49,18 @@ def test_every_error_is_on_its_page(name: str) -> None:
         (accounts.__all__, "accounts"),
         (own(tornkit.BaseHandler), "handlers"),
         (own(tornkit.Application), "application"),
+        (limits.__all__, "limits"),
+        (own(limits.Limiter), "limits"),
+        (own(limits.LimitStore), "limits"),
         (own(sessions.Session), "sessions"),
         (own(sessions.Sessions), "sessions"),
         (own(databases.SQLDatabase), "databases"),
         (own(databases.Migrations), "databases"),
         (own(accounts.Accounts), "accounts"),
         (own(accounts.Passwords), "accounts"),
+        (mail.__all__, "mail"),
+        (own(mail.Mailer), "mail"),
+        (own(mail.Message), "mail"),
         (own(Client), "testing"),
         (own(tornkit.Module), "modules"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -130,11 +131,11 @@ class TestWriteASessionStore:
     def test_the_store_passes_the_contract(self, tmp_path: Path) -> None:
         store, contract, _use = pages.blocks(self.PAGE, "python")
         (tmp_path / "test_store.py").write_text(f"{store.text}\n\n{contract.text}", "utf-8")
-        (tmp_path / "pytest.ini").write_text(
-            "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
-        )
-        printed = project.pytest("test_store.py", cwd=tmp_path, path=pages.ROOT)
-        assert " passed" in printed
+        (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = strict\n")
+        printed = project.pytest("test_store.py", cwd=tmp_path)
+        counted = re.search(r"(\d+) passed", printed)
+        assert counted
+        assert int(counted[1]) >= 80
         assert "skipped" not in printed
 
     async def test_the_application_keeps_its_sessions_there(
@@ -142,7 +143,9 @@ class TestWriteASessionStore:
     ) -> None:
         monkeypatch.chdir(tmp_path)
         *_, last = await pages.run(self.PAGE, monkeypatch)
-        async with served(last["create_app"]()) as client:
+        settings = Settings.load(overrides={"databases": {}})
+        async with served(last["create_app"](settings)) as client:
             await client.sign_in()
+            assert (await client.get("/health/ready")).status_code == 200
         (kept,) = json.loads((tmp_path / "sessions.json").read_text("utf-8")).values()
         assert kept["user_id"]

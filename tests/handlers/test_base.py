@@ -289,3 +289,19 @@ def test_the_debug_json_is_indented_and_unescaped() -> None:
 
     assert json.loads(encoding.encode({"ä": 1}, pretty=True)) == {"ä": 1}
     assert "ä".encode() in encoding.encode({"ä": 1}, pretty=True)
+
+
+@pytest.mark.parametrize(("environment", "scheme"), [("testing", "http"), ("production", "https")])
+async def test_an_absolute_url_is_for_the_host_that_was_asked(
+    start: StartSite, environment: str, scheme: str
+) -> None:
+    async def work(self: BaseHandler) -> None:
+        self.response_json(url=self.absolute_url("/account/reset?token=abc"))
+
+    module = home(path("/", handler(work)))
+    client = await start(module, environment=environment, overrides=PRODUCTION)
+    answer = await client.get("/")
+    host = client.base_url.netloc.decode()
+    assert answer.json()["url"] == f"{scheme}://{host}/account/reset?token=abc"
+    poisoned = await client.get("/", headers={"Host": "evil.example"})
+    assert poisoned.status_code == 400

@@ -96,6 +96,15 @@ async def test_two_modules_with_one_template_name_show_their_own_pages(
     assert (await client.get("/student/")).text == "student &lt;b&gt;Ada&lt;/b&gt;"
 
 
+async def test_the_text_of_a_mail_is_not_escaped(project: Project) -> None:
+    project.module("teacher", "teacher/index.html")
+    project.write("modules/teacher/templates/mail.txt", "Dear {{ name }}")
+    project.write("modules/teacher/templates/mail.html", "Dear {{ name }}")
+    templates = project.application().templates
+    assert templates.get_template("teacher/mail.txt").render(name="O'Hara") == "Dear O'Hara"
+    assert templates.get_template("teacher/mail.html").render(name="O'Hara") == "Dear O&#39;Hara"
+
+
 async def test_the_projects_folder_overrides_a_modules_template(
     project: Project, serve: Serve
 ) -> None:

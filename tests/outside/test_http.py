@@ -148,19 +148,22 @@ def test_a_bad_body_is_the_senders_fault(site: Wire, kind: str, body: bytes) -> 
 
 
 @pytest.mark.parametrize(
-    "head",
+    ("head", "status"),
     [
-        *(
-            "Content-Length: 99999999",
-            "Content-Length: -5",
-            "Content-Length: 5\r\nContent-Length: 6",
-        ),
-        *("Content-Length: 5\r\nTransfer-Encoding: chunked", "Bad Header", "X: a\0b", " : x"),
+        ("Content-Length: 99999999", 413),
+        ("Content-Length: -5", 400),
+        ("Content-Length: 5\r\nContent-Length: 6", 400),
+        ("Content-Length: 5\r\nTransfer-Encoding: chunked", 400),
+        ("Bad Header", 400),
+        ("X: a\0b", 400),
+        (" : x", 400),
     ],
 )
-def test_a_body_that_may_not_come_is_refused_before_it_does(site: Wire, head: str) -> None:
+def test_a_body_that_may_not_come_is_refused_before_it_does(
+    site: Wire, head: str, status: int
+) -> None:
     start = f"POST {SIGN_IN} HTTP/1.1\r\nHost: {site.host}\r\n{head}\r\n\r\n"
-    assert site.send(start.encode()).status == 400
+    assert site.send(start.encode()).status == status
 
 
 @pytest.mark.parametrize(

@@ -742,7 +742,8 @@ class TestUsersSessions:
         self, sessions: Sessions, clock: Clock
     ) -> None:
         agent = "Mozilla \x1b[31m" + "x" * 300
-        session = await sessions.load(None, user_agent=agent, ip="2001:db8::1")
+        visitor = {"user_agent": agent, "ip": "2001:db8::1"}
+        session = await sessions.load(None, describe=lambda: visitor)
         session.sign_in("7")
         await sessions.save(session)
         clock.time += 5

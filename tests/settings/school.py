@@ -34,7 +34,7 @@ class School(Settings, env_prefix="MYSCHOOL_"):
     smtp: Smtp = Smtp(host="mail.example")
     printers: list[Printer] = Field(default_factory=list)
     printer: Printer | None = None
-    limits: dict[str, int] = Field(default_factory=lambda: {"pupils": 30})
+    places: dict[str, int] = Field(default_factory=lambda: {"pupils": 30})
     anything: Any = None
     pause: timedelta = timedelta(seconds=5)
 

@@ -177,6 +177,7 @@ def test_secrets_appear_in_no_message_repr_log_or_traceback(
 def test_secrets_appear_in_no_listing_or_repr(project: Path) -> None:
     (project / "settings.toml").write_text(
         f"api_key = '{SECRET}'\nupstream_password = '{SECRET}'\nsecret = '{SECRET}'\n"
+        f"secret_fallbacks = ['{SECRET}']\n"
         f"session.store = 'redis://:{SECRET}@h/0'\n"
         f"databases.a = 'postgresql://me:p/@{SECRET}@h/d?password={SECRET}'\n"
         f"[smtp]\npassword = '{SECRET}'\n[logging.handlers.mail]\n"
@@ -191,7 +192,7 @@ def test_secrets_appear_in_no_listing_or_repr(project: Path) -> None:
     assert all(row.value is None for row in rows.values() if row.secret)
     hidden = {key for key, row in rows.items() if row.secret}
     assert hidden == {
-        "secret", "api_key", "upstream_password", "smtp.password",
+        "secret", "secret_fallbacks", "api_key", "upstream_password", "smtp.password",
         "logging.handlers.mail.credentials",
     }  # fmt: skip
 

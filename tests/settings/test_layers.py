@@ -49,7 +49,7 @@ def test_tables_are_merged_key_by_key_across_layers(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (project / "settings.toml").write_text(
-        '[smtp]\nport = 587\n[databases]\narchive = "sqlite:///a.db"\n[limits]\nteachers = 4\n'
+        '[smtp]\nport = 587\n[databases]\narchive = "sqlite:///a.db"\n[places]\nteachers = 4\n'
     )
     monkeypatch.setenv("MYSCHOOL_DATABASES__Catalog", "sqlite:///c.db")
     monkeypatch.setenv("MYSCHOOL_SMTP__PASSWORD", "12345")
@@ -58,7 +58,7 @@ def test_tables_are_merged_key_by_key_across_layers(
     assert (loaded.smtp.host, loaded.smtp.port) == ("mail.example", 587)
     assert loaded.smtp.password.get_secret_value() == "12345", "a variable stays text"
     assert set(loaded.databases) == {"default", "archive", "catalog"}
-    assert loaded.limits == {"pupils": 30, "teachers": 4}
+    assert loaded.places == {"pupils": 30, "teachers": 4}
     assert loaded.logging == {"loggers": {"sql": {"level": "DEBUG"}}}
     assert loaded.origins["smtp.port"] == "settings.toml:2"
     assert loaded.origins["smtp.host"] == "default"
@@ -84,7 +84,7 @@ def test_variables_give_lists_tables_and_nothing(
     values = {
         "ALLOWED_HOSTS": "a.example, b.example,",
         "INSTALLED_MODULES": '["x", "y"]',
-        "LIMITS": '{"rooms": 3}',
+        "PLACES": '{"rooms": 3}',
         "PRINTER": "",
         "PRINTERS": '[{"name": "p"}]',
         "DEBUG": "no",
@@ -99,7 +99,7 @@ def test_variables_give_lists_tables_and_nothing(
     loaded = School.load(project_dir=project)
     assert loaded.allowed_hosts == ["a.example", "b.example"]
     assert loaded.installed_modules == ["x", "y"]
-    assert loaded.limits == {"pupils": 30, "rooms": 3}
+    assert loaded.places == {"pupils": 30, "rooms": 3}
     assert loaded.printer is None
     assert [printer.name for printer in loaded.printers] == ["p"]
     assert (loaded.debug, loaded.motto, loaded.anything) == (False, "7", 12)
@@ -197,13 +197,13 @@ def test_tornkits_own_class_needs_no_prefix(
 
 def test_two_loads_share_nothing(project: Path) -> None:
     first = School.load(project_dir=project)
-    second = School.load(project_dir=project, overrides={"limits.pupils": 1, "logging": {"a": {}}})
-    first.limits["x"] = 1
+    second = School.load(project_dir=project, overrides={"places.pupils": 1, "logging": {"a": {}}})
+    first.places["x"] = 1
     first.logging["y"] = 1
     first.allowed_hosts.append("z")
     third = School.load(project_dir=project)
-    assert second.limits == {"pupils": 1}
-    assert third.limits == {"pupils": 30}
+    assert second.places == {"pupils": 1}
+    assert third.places == {"pupils": 30}
     assert third.logging == {}
     assert "z" not in third.allowed_hosts
 
@@ -237,10 +237,10 @@ def test_any_text_in_a_variable_arrives_unchanged(project: Path, text: str) -> N
 @given(st.dictionaries(st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True), st.integers(-9, 9)))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_table_of_a_file_arrives_with_its_lines(project: Path, limits: dict[str, int]) -> None:
-    text = "[limits]\n" + "".join(f"{key} = {value}\n" for key, value in limits.items())
+    text = "[places]\n" + "".join(f"{key} = {value}\n" for key, value in limits.items())
     (project / "settings.toml").write_text(text)
     loaded = School.load(project_dir=project)
-    assert loaded.limits == {"pupils": 30, **limits}
+    assert loaded.places == {"pupils": 30, **limits}
     for number, key in enumerate(limits, start=2):
         name = key if key.replace("-", "_").isidentifier() else repr(key)
-        assert loaded.origins[f"limits.{name}"] == f"settings.toml:{number}"
+        assert loaded.origins[f"places.{name}"] == f"settings.toml:{number}"

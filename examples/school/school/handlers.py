@@ -1,6 +1,8 @@
 """What the handlers of all modules share."""
 
-from tornkit import PUBLIC, AppError, Application, BaseHandler, FormError
+from typing import Any
+
+from tornkit import PUBLIC, AppError, Application, BaseHandler
 
 
 class Page(BaseHandler):
@@ -17,12 +19,13 @@ class Page(BaseHandler):
             and (module.access == PUBLIC or (user and module.access.admits(user.roles)))
         }
 
-    def show_form(self, template: str, error: AppError | None = None) -> None:
+    def show_form(self, template: str, error: AppError | None = None, **data: Any) -> None:
         """Show a form: empty, or after an error filled in again, with what was wrong.
 
         A client that asks for JSON gets the error as JSON.
         """
         if error is not None and self.wants_json():
             raise error
-        values = error.values if isinstance(error, FormError) else {}
-        self.response_html(template, error, values=values, next=self.next_url(""))
+        sent = [name for name in self.request.arguments if "password" not in name]
+        values = {name: self.get_argument(name) for name in sent}
+        self.response_html(template, error, values=values, next=self.next_url(""), **data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,10 @@ from tornkit.accounts.addresses import EMAIL_LIMIT
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
-__all__ = ["ROLE_LIMIT", "RoleRow", "UTCDateTime", "UserMixin"]
+__all__ = ["ROLE_LIMIT", "STAMP_LENGTH", "RoleRow", "UTCDateTime", "UserMixin", "make_stamp"]
+
+STAMP_LENGTH = 32
+"""Characters of a security stamp."""
 
 ROLE_LIMIT = 64
 """Characters of the longest role."""
@@ -56,6 +60,11 @@ class RoleRow:
         return f"<role {self.role}>"
 
 
+def make_stamp() -> str:
+    """Return a security stamp that no account ever had."""
+    return secrets.token_hex(STAMP_LENGTH // 2)
+
+
 def _now() -> datetime:
     # MySQL keeps whole seconds; the same everywhere compares the same.
     return datetime.now(UTC).replace(microsecond=0)
@@ -65,6 +74,8 @@ class UserMixin:
     """The columns and roles of a user model.
 
     Roles live in a table of their own, a row for each; they are loaded with the user.
+    ``security_stamp`` is another one after every change of the password, of ``is_active`` or
+    of the address: sessions and reset links that remember an older one are over.
 
     Example:
         >>> from sqlalchemy.orm import DeclarativeBase
@@ -75,10 +86,14 @@ class UserMixin:
         ['users', 'users_roles']
     """
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True, sort_order=-5)
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, sort_order=-6)
     # A unique index rather than a constraint: it has a name on every database.
-    email: Mapped[str] = mapped_column(String(EMAIL_LIMIT), unique=True, index=True, sort_order=-4)
-    password_hash: Mapped[str] = mapped_column(String(255), sort_order=-3)
+    email: Mapped[str] = mapped_column(String(EMAIL_LIMIT), unique=True, index=True, sort_order=-5)
+    password_hash: Mapped[str] = mapped_column(String(255), sort_order=-4)
+    # Empty only in rows that were inserted by hand, until their owner first signs in.
+    security_stamp: Mapped[str] = mapped_column(
+        String(STAMP_LENGTH), default=make_stamp, server_default="", sort_order=-3
+    )
     is_active: Mapped[bool] = mapped_column(
         Boolean(create_constraint=False), default=True, sort_order=-2
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from tornkit.errors import AccountError
+from tornkit.errors import WeakPassword
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["PASSWORD_BYTES", "PASSWORD_LENGTH", "WORKERS", "Passwords"]
-
-PASSWORD_LENGTH = 8
-"""Characters of the shortest password."""
+__all__ = ["PASSWORD_BYTES", "WORKERS", "Passwords", "normal_password"]
 
 PASSWORD_BYTES = 1024
 """Bytes of the longest one, in UTF-8."""
@@ -55,23 +52,12 @@ class Passwords:
         self._decoy: str | None = None
 
     async def hash(self, password: str) -> str:
-        """Return the hash to store.
+        """Return the hash to store; which passwords are good enough is not asked here.
 
         Raises:
-            AccountError: the password is too short, too long or not text.
+            WeakPassword: the password is too long or not text.
         """
-        encoded = _encoded(password)
-        if encoded is None:
-            raise AccountError(
-                "the password is too long or holds characters that are no text",
-                hint=f"use at most {PASSWORD_BYTES} bytes",
-            )
-        if len(password) < PASSWORD_LENGTH:
-            raise AccountError(
-                f"the password has {len(password)} characters",
-                hint=f"use at least {PASSWORD_LENGTH}",
-            )
-        return await _in_thread(self._hasher.hash, encoded)
+        return await _in_thread(self._hasher.hash, normal_password(password).encode())
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Tell whether the password fits the stored hash; without one, take the same time."""
@@ -106,15 +92,28 @@ class Passwords:
             return False
 
 
+def normal_password(password: str) -> str:
+    """Return the password in one form (NFKC), the same whatever keyboard composed it.
+
+    Raises:
+        WeakPassword: it has more than `PASSWORD_BYTES` or holds what is no text.
+    """
+    if len(password) <= PASSWORD_BYTES:
+        normal = unicodedata.normalize("NFKC", password)
+        try:
+            fits = len(normal.encode()) <= PASSWORD_BYTES
+        except UnicodeEncodeError:  # a lone surrogate
+            raise WeakPassword("The password holds characters that are no text.") from None
+        if fits:
+            return normal
+    raise WeakPassword(f"The password is too long: use at most {PASSWORD_BYTES} bytes.")
+
+
 def _encoded(password: str) -> bytes | None:
-    """Return the password's bytes, the same whatever keyboard composed it; None if unusable."""
-    if len(password) > PASSWORD_BYTES:
-        return None
     try:
-        encoded = unicodedata.normalize("NFKC", password).encode()
-    except UnicodeEncodeError:  # a lone surrogate
+        return normal_password(password).encode()
+    except WeakPassword:
         return None
-    return encoded if len(encoded) <= PASSWORD_BYTES else None
 
 
 async def _in_thread(function: Callable[..., T], *arguments: object) -> T:

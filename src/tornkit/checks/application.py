@@ -13,7 +13,14 @@ from tornkit import logs
 from tornkit._text import did_you_mean, listing, printable
 from tornkit.checks.messages import Message, from_error, from_setting
 from tornkit.checks.migrations import look_at_migrations
-from tornkit.errors import DatabaseError, SettingsError, StartError, TornkitError
+from tornkit.errors import (
+    DatabaseError,
+    MissingDriver,
+    SettingsError,
+    StartError,
+    StoreUnavailable,
+    TornkitError,
+)
 from tornkit.server import check_port
 
 if TYPE_CHECKING:
@@ -24,22 +31,26 @@ __all__ = [
     "look_at_logging",
     "look_at_port",
     "look_at_roles",
+    "look_at_session_store",
     "look_at_settings",
     "look_at_templates",
 ]
 
+_PATIENCE = 5.0  # seconds
+
 
 async def look_at(application: Application, *, databases: bool = True) -> list[Message]:
-    """Return what is to say about an application; its databases are opened and closed again.
+    """Return what is to say about an application; what it opens is closed again.
 
     Args:
         application: the one to look at.
-        databases: whether to look into the databases too.
+        databases: whether to look into the databases and the session store too.
     """
     messages = look_at_settings(application) + look_at_logging(application)
     messages += await asyncio.to_thread(look_at_templates, application)
     if databases:
         messages += await _look_at_databases(application)
+        messages += await look_at_session_store(application)
     return messages
 
 
@@ -67,6 +78,29 @@ async def _look_at_databases(application: Application) -> list[Message]:
     finally:
         await application.databases.close()
     return messages
+
+
+async def look_at_session_store(application: Application) -> list[Message]:
+    """Return an error where the session store does not answer, or has no driver.
+
+    One that is among the databases is looked at with them.
+    """
+    if application.session_bind is not None:
+        return []
+    store = application.sessions.store
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await store.open()
+            await store.ping()
+    except (MissingDriver, StoreUnavailable) as error:
+        (found,) = from_error(error)
+        return [replace(found, id="sessions.unavailable")]
+    except TimeoutError:
+        said = f"the session store gave no answer within {_PATIENCE:g} s"
+        return [Message("sessions.unavailable", "error", said, "check that its server runs")]
+    finally:
+        await store.close()
+    return []
 
 
 async def look_at_roles(application: Application) -> list[Message]:

@@ -71,13 +71,13 @@ def from_error(error: TornkitError) -> list[Message]:
 
 
 def from_setting(
-    problem: SettingProblem, *, level: Level = "error", check_id: str = "settings.invalid"
+    problem: SettingProblem, *, level: Level = "error", check_id: str | None = None
 ) -> Message:
     """Return a bad setting as a finding; a file and a line where its origin is one."""
     file, _, line = problem.origin.rpartition(":")
     known = bool(file) and line.isdigit()
     return Message(
-        check_id,
+        check_id or problem.check_id,
         level,
         f"settings: {problem}".removesuffix(f"; {problem.hint}" if problem.hint else ""),
         problem.hint,

@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("tornkit.cli.check:check", "Check everything that can be known before starting."),
     "settings": ("tornkit.cli.settings:settings", "Show every setting and where it comes from."),
     "db": ("tornkit.cli.db:db", "Migrate the databases."),
-    "user": ("tornkit.cli.user:user", "Create and change users."),
+    "user": ("tornkit.cli.user:user", "Create, change and delete users."),
     "sessions": ("tornkit.cli.sessions:sessions", "List and end sessions."),
     "shell": ("tornkit.cli.shell:shell", "Open a Python prompt inside the application."),
     "info": ("tornkit.cli.info:info", "Show the versions that a bug report needs."),

@@ -90,20 +90,26 @@ def run_async(work: Coroutine[Any, Any, R]) -> R:
 
 @contextlib.asynccontextmanager
 async def opened(application: Application) -> AsyncIterator[None]:
-    """Open the databases, bring them up to date as `tornkit run` does, close them at the end.
+    """Open databases and stores, bring them up to date as `tornkit run` does, close them after.
 
     Raises:
         MigrationsPending: a database is not up to date, and may not be migrated unasked.
+        MissingDriver: the driver of a database or a store is not installed.
     """
     from tornkit.checks.migrations import bring_up_to_date  # noqa: PLC0415
 
     application.config.create_paths()
+    stores = (application.sessions.store, application.limiter.store)
     await application.databases.open()
     try:
         for line in await bring_up_to_date(application):
             click.echo(line, err=True)
+        for store in stores:
+            await store.open()
         yield
     finally:
+        for store in stores:
+            await store.close()
         await application.databases.close()
 
 

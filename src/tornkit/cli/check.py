@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tornkit.cli._site import Site, echo, echo_json, run_async, site_options
-from tornkit.errors import TornkitError, UserCodeError
+from tornkit.errors import SettingsError, TornkitError, UserCodeError
 
 if TYPE_CHECKING:
     from tornkit.checks import Message
@@ -27,6 +28,9 @@ def check(site: Site, *, deploy: bool, as_json: bool) -> None:
 
     Settings, modules, routes, templates, databases and roles are looked at; no port is
     opened for long, and nothing is changed. The exit code is 1 where there is an error.
+
+    With --deploy all of it is done as production would: with its settings, whatever
+    --environment says, and with many more questions about safety.
     """
     from tornkit.checks import errors_only  # noqa: PLC0415  imports tornado
 
@@ -42,17 +46,39 @@ def check(site: Site, *, deploy: bool, as_json: bool) -> None:
 def _messages(site: Site, *, deploy: bool) -> tuple[list[Message], TornkitError | None]:
     from tornkit import checks  # noqa: PLC0415
 
+    refused: list[Message] = []
     try:
-        application = site.load_any()
+        if deploy:
+            refused, application = _load_for_production(site)
+        else:
+            application = site.load_any()
     except TornkitError as error:
         return checks.from_error(error), error
     if not hasattr(application, "config"):
-        return [], None  # a plain Tornado application: that it can be built is all we know
-    messages = run_async(checks.look_at(application))
+        return refused, None  # a plain Tornado application: that it can be built is all we know
+    messages = refused + run_async(checks.look_at(application))
     messages += checks.look_at_port(application)
     if deploy:
-        messages += checks.look_at_deployment(application.config)
+        messages += checks.look_at_deployment(application)
     return messages, None
+
+
+def _load_for_production(site: Site) -> tuple[list[Message], Any]:
+    """Return what production refuses, and the application built without that.
+
+    Raises:
+        TornkitError: it cannot be built for other reasons.
+    """
+    from tornkit import checks  # noqa: PLC0415
+
+    site = replace(site, environment="production")
+    try:
+        return [], site.load_any()
+    except SettingsError as error:
+        mended = checks.mend(error)
+        if mended is None:
+            raise
+        return checks.from_error(error), site.load_any(mended)
 
 
 def _print(messages: list[Message], failure: TornkitError | None) -> None:

@@ -23,6 +23,7 @@ _PACKAGES = (
     "aiosqlite",
     "alembic",
     "argon2-cffi",
+    "zxcvbn",
     "uvloop",
     "httptools",
     "psycopg",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tornkit._text import did_you_mean, listing, printable
+from tornkit.cli._matrix import print_matrix
 from tornkit.cli._site import Site, echo, echo_json, print_table, site_options
 from tornkit.errors import StartError
 
@@ -20,6 +21,9 @@ __all__ = ["routes"]
     short_help="List the routes in the order they are matched.",
     epilog="Example: tornkit routes --match GET /teacher/courses/3",
 )
+@click.option(
+    "--access", "as_matrix", is_flag=True, help="Show who may pass which door, as a matrix."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 @click.option(
     "--match", "wanted", nargs=2, metavar="METHOD PATH", help="Show only the route that answers."
@@ -27,11 +31,23 @@ __all__ = ["routes"]
 @click.option("--module", metavar="NAME", help="Show only the routes of one module.")
 @site_options
 def routes(
-    site: Site, *, as_json: bool, wanted: tuple[str, str] | None, module: str | None
+    site: Site,
+    *,
+    as_matrix: bool,
+    as_json: bool,
+    wanted: tuple[str, str] | None,
+    module: str | None,
 ) -> None:
-    """List the routes in the order they are matched."""
-    from tornkit.routing import describe, match  # noqa: PLC0415  imports tornado
+    """List the routes in the order they are matched.
 
+    With --access there is a column for strangers, one for whoever is signed in without a
+    role, and one for each role. It tells what the doors let through, with any method; what a
+    handler refuses by itself is not known.
+    """
+    from tornkit.routing import access_matrix, describe, match  # noqa: PLC0415  imports tornado
+
+    if as_matrix and wanted:
+        raise click.UsageError("--access and --match do not go together")
     application = site.load_any()
     if wanted:
         method, path = wanted
@@ -46,7 +62,16 @@ def routes(
             )
         _show_match(found, as_json=as_json)
         return
-    infos = _of_module(describe(application), module)
+    everything = describe(application)
+    infos = _of_module(everything, module)
+    if as_matrix:
+        roles = {role for info in everything for role in info.access.roles}
+        rows = access_matrix(infos, roles | getattr(application, "known_roles", frozenset()))
+        if as_json:
+            echo_json([row.as_json() for row in rows])
+        else:
+            print_matrix(rows)
+        return
     if as_json:
         echo_json([info.as_json() for info in infos])
         return

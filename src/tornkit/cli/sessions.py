@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sessions"]
 
+_SHORT = 12  # characters of a handle, enough to tell a user's sessions apart
 _USER = click.option("--user", "email", metavar="EMAIL", required=True, help="Whose sessions.")
 
 
@@ -33,25 +34,54 @@ def sessions() -> None:
 @_USER
 @site_options
 def list_sessions(site: Site, *, email: str) -> None:
-    """List a user's sessions."""
+    """List a user's sessions: since when, from where, with which browser."""
 
     async def work(application: Application) -> None:
-        found = await application.sessions.list_user(await _user_id(application, email))
-        rows = [(_when(each.created_at), _when(each.seen_at)) for each in found]
-        print_table(("started", "last seen"), rows)
+        user = await _user(application, email)
+        found = await application.sessions.list_user(user.id)
+        print_table(
+            ("session", "signed in", "last seen", "from", "browser"),
+            [
+                (
+                    each.handle[:_SHORT],
+                    _when(each.created_at),
+                    _when(each.seen_at),
+                    each.ip or "-",
+                    each.browser,
+                )
+                for each in found
+            ],
+        )
 
     _with_sessions(site, work)
 
 
 @sessions.command(epilog="Example: tornkit sessions revoke --user ada@school.example")
 @_USER
+@click.option(
+    "--session", "handle", metavar="SESSION", help="Only this one, as `list` names it."
+)
 @site_options
-def revoke(site: Site, *, email: str) -> None:
-    """End all sessions of a user."""
+def revoke(site: Site, *, email: str, handle: str | None) -> None:
+    """End all sessions of a user, or one of them."""
 
     async def work(application: Application) -> None:
-        await application.sessions.revoke_user(await _user_id(application, email))
-        echo(f"Ended the sessions of {printable(email)}.")
+        user = await _user(application, email)
+        if handle is None:
+            await application.accounts.renew_stamp(user)  # type: ignore[union-attr]
+            await application.sessions.revoke_user(user.id)
+            echo(f"Ended the sessions of {printable(email)}.")
+            return
+        known = await application.sessions.list_user(user.id)
+        named = [each for each in known if each.handle.startswith(handle)]
+        if len(named) != 1 or not handle:
+            raise StartError(
+                f"{len(named) or 'no'} sessions of {printable(email)} begin with"
+                f" {printable(handle)!r}",
+                hint="tornkit sessions list shows them",
+            )
+        await application.sessions.revoke_handle(user.id, named[0].handle)
+        echo(f"Ended one session of {printable(email)}.")
 
     _with_sessions(site, work)
 
@@ -69,8 +99,10 @@ def clear(site: Site) -> None:
 
 
 def _with_sessions(site: Site, work: Callable[[Application], Awaitable[None]]) -> None:
+    from tornkit.sessions import MemoryStore  # noqa: PLC0415  imported late, as in every command
+
     application = site.load()
-    if application.config.session.store.startswith("memory:"):
+    if type(application.sessions.store) is MemoryStore:
         raise StartError(
             "the sessions are kept in the memory of the running server (session.store)",
             hint="choose database://default to see and end them from here",
@@ -83,13 +115,13 @@ def _with_sessions(site: Site, work: Callable[[Application], Awaitable[None]]) -
     run_async(run())
 
 
-async def _user_id(application: Application, email: str) -> Any:
+async def _user(application: Application, email: str) -> Any:
     if application.accounts is None:
         raise StartError("the application has no users", check_id="accounts.no-user-model")
     user = await application.accounts.get(email)
     if user is None:
         raise UnknownUser(f"no user has the address {printable(email)!r}")
-    return user.id
+    return user
 
 
 def _when(seconds: float) -> str:

@@ -9,7 +9,7 @@ import click
 
 from tornkit._text import did_you_mean, listing, printable
 from tornkit.cli._site import Site, echo, opened, print_table, run_async, site_options
-from tornkit.errors import StartError, UnknownRole, UnknownUser
+from tornkit.errors import AccountError, StartError, UnknownRole, UnknownUser
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,21 +19,33 @@ if TYPE_CHECKING:
 
 __all__ = ["user"]
 
+
+def _address(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """Refuse what is no address before anything is loaded or asked for."""
+    from tornkit.accounts import normal_email  # noqa: PLC0415  imports SQLAlchemy
+
+    try:
+        return normal_email(value)
+    except AccountError as refused:
+        raise click.BadParameter(str(refused)) from refused
+
+
+_EMAIL = click.argument("email", callback=_address)
 _PASSWORD_STDIN = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input."
 )
 
 
 @click.group(
-    short_help="Create and change users.",
+    short_help="Create, change and delete users.",
     epilog="Example: tornkit user create ada@school.example --role teacher",
 )
 def user() -> None:
-    """Create and change users."""
+    """Create, change and delete users."""
 
 
 @user.command(epilog="Example: tornkit user create ada@school.example --role teacher")
-@click.argument("email")
+@_EMAIL
 @click.option("--role", "roles", multiple=True, metavar="ROLE", help="A role; repeatable.")
 @_PASSWORD_STDIN
 @site_options
@@ -51,7 +63,7 @@ def create(site: Site, *, email: str, roles: tuple[str, ...], password_stdin: bo
 
 
 @user.command(epilog="Example: tornkit user password ada@school.example")
-@click.argument("email")
+@_EMAIL
 @_PASSWORD_STDIN
 @site_options
 def password(site: Site, *, email: str, password_stdin: bool) -> None:
@@ -60,16 +72,63 @@ def password(site: Site, *, email: str, password_stdin: bool) -> None:
     chosen = _password(from_stdin=password_stdin)
 
     async def work(accounts: Accounts[Any]) -> None:
-        await accounts.set_password(email, chosen)
         found = await _known(accounts, email)
-        await application.sessions.revoke_user(found.id)
+        await accounts.set_password(found, chosen)
         echo(f"Changed the password of {found.email}; all sessions are ended.")
 
     _with_accounts(application, work)
 
 
+@user.command(epilog="Example: tornkit user disable ada@school.example")
+@_EMAIL
+@site_options
+def disable(site: Site, *, email: str) -> None:
+    """Keep a user out, and end the user's sessions."""
+
+    async def work(accounts: Accounts[Any]) -> None:
+        found = await _known(accounts, email)
+        await accounts.set_active(found, False)
+        echo(f"Disabled {found.email}; all sessions are ended.")
+
+    _with_accounts(site.load(), work)
+
+
+@user.command(epilog="Example: tornkit user enable ada@school.example")
+@_EMAIL
+@site_options
+def enable(site: Site, *, email: str) -> None:
+    """Let a disabled user sign in again."""
+
+    async def work(accounts: Accounts[Any]) -> None:
+        found = await _known(accounts, email)
+        await accounts.set_active(found, True)
+        echo(f"Enabled {found.email}.")
+
+    _with_accounts(site.load(), work)
+
+
+@user.command(epilog="Example: tornkit user delete ada@school.example")
+@_EMAIL
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@site_options
+def delete(site: Site, *, email: str, yes: bool) -> None:
+    """Delete a user, with roles and sessions."""
+    if not yes and not _has_terminal():
+        raise click.UsageError("there is no terminal to ask whether to delete; use --yes")
+    application = site.load()
+
+    async def work(accounts: Accounts[Any]) -> None:
+        found = await _known(accounts, email)
+        if not yes:
+            click.confirm(f"Delete {found.email} for good?", abort=True, err=True)
+        await accounts.delete(found)
+        echo(f"Deleted {found.email}.")
+
+    _with_accounts(application, work)
+
+
 @user.command(epilog="Example: tornkit user roles ada@school.example --add principal")
-@click.argument("email")
+@_EMAIL
 @click.option("--add", multiple=True, metavar="ROLE", help="A role to give; repeatable.")
 @click.option("--remove", multiple=True, metavar="ROLE", help="A role to take; repeatable.")
 @site_options
@@ -144,10 +203,14 @@ def _password(*, from_stdin: bool) -> str:
         if not text:
             raise click.UsageError("--password-stdin found no password on standard input")
         return text
-    if not sys.stdin.isatty():
+    if not _has_terminal():
         raise click.UsageError("there is no terminal to ask for a password; use --password-stdin")
     chosen: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     return chosen
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _roles(user: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import event
 
@@ -32,6 +32,16 @@ class Engines:
 
     writer: AsyncEngine
     reader: AsyncEngine
+
+    def engine(self, *, write: bool) -> AsyncEngine:
+        """Return the one of the two that does."""
+        return self.writer if write else self.reader
+
+    async def dispose(self) -> None:
+        """Close every connection that is not in use."""
+        await self.writer.dispose()
+        if self.reader.sync_engine.pool is not self.writer.sync_engine.pool:
+            await self.reader.dispose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,13 @@ class Backend(ABC):
     @abstractmethod
     def engines(self) -> Engines:
         """Make the two engines; nothing connects yet."""
+
+    def prompt_engines(self) -> Engines | None:
+        """Make the engines of `tornkit.databases.prompt`, or None where a wait is but a queue."""
+        return None
+
+    def cut(self, connection: Any) -> None:  # noqa: B027 - where nothing is prompt
+        """Break a driver's connection at once; whoever waits for its answer gets an error."""
 
     @abstractmethod
     def migration_engine(self) -> AsyncEngine:

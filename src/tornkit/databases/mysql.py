@@ -10,12 +10,13 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from tornkit.databases import prompt
 from tornkit.databases.base import POOL_TIMEOUT, READS, Backend, Engines, Fault
 from tornkit.databases.pools import ShieldedPool
 from tornkit.errors import DatabaseError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from typing import Any
 
     from sqlalchemy import URL, Connection
@@ -73,14 +74,22 @@ class MySQLBackend(Backend):
 
     def engines(self) -> Engines:
         """Make one pool; its readers' transactions begin as ``READ ONLY``."""
+        pool = {"poolclass": ShieldedPool, "pool_timeout": POOL_TIMEOUT, "pool_pre_ping": True}
+        return self._engines(pool)
+
+    def prompt_engines(self) -> Engines:
+        """Make a second, small pool."""
+        engines = self._engines(prompt.POOL)
+        prompt.check_on_checkout(engines.writer, self.cut)
+        return engines
+
+    def _engines(self, pool: Mapping[str, Any]) -> Engines:
         writer = create_async_engine(
             self.url,
             connect_args=self._connect_args(),
-            poolclass=ShieldedPool,
-            pool_pre_ping=True,
             pool_recycle=1800,
-            pool_timeout=POOL_TIMEOUT,
             hide_parameters=True,
+            **pool,
         )
         reader = writer.execution_options(**READS)
         event.listen(writer.sync_engine, "begin", _forget_loss)
@@ -88,6 +97,12 @@ class MySQLBackend(Backend):
         event.listen(reader.sync_engine, "begin", _begin_reading)
         self.guard_commits(writer)
         return Engines(writer, reader)
+
+    def cut(self, connection: Any) -> None:
+        """Abort the transport; closing it would first wait for what is still to be sent."""
+        transport = connection._transport  # no public name leads there
+        if transport is not None:
+            transport.abort()
 
     def migration_engine(self) -> AsyncEngine:
         """Make an unpooled engine."""

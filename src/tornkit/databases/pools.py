@@ -52,6 +52,7 @@ class ShieldedPool(AsyncAdaptedQueuePool):
 
     # Without this SQLAlchemy names the logger after our module, where INFO is shown.
     _sqla_logger_namespace = "sqlalchemy.pool.ShieldedPool"
+    fetch_timeout = FETCH_TIMEOUT
 
     def connect(self) -> PoolProxiedConnection:
         """Return a connection; one that arrives after its task was cancelled is given back."""
@@ -72,10 +73,10 @@ class ShieldedPool(AsyncAdaptedQueuePool):
         fetched: PoolProxiedConnection
         try:
             # Not every driver limits how long a silent server may keep it.
-            async with asyncio.timeout(FETCH_TIMEOUT):
+            async with asyncio.timeout(self.fetch_timeout):
                 fetched = await greenlet_spawn(super().connect)
         except TimeoutError as error:
-            raise PoolTimeout(f"no connection within {FETCH_TIMEOUT:g} s") from error
+            raise PoolTimeout(f"no connection within {self.fetch_timeout:g} s") from error
         return fetched
 
 

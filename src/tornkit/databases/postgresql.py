@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from tornkit.databases import prompt
 from tornkit.databases.base import POOL_TIMEOUT, READS, Backend, Engines, Fault
 from tornkit.databases.pools import ShieldedPool
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from sqlalchemy import Connection
@@ -54,16 +58,29 @@ class PostgreSQLBackend(Backend):
 
     def engines(self) -> Engines:
         """Make one pool; its readers' transactions begin as ``READ ONLY``."""
+        pool = {"poolclass": ShieldedPool, "pool_timeout": POOL_TIMEOUT, "pool_pre_ping": True}
+        return self._engines(pool)
+
+    def prompt_engines(self) -> Engines:
+        """Make a second, small pool."""
+        engines = self._engines(prompt.POOL)
+        prompt.check_on_checkout(engines.writer, self.cut)
+        return engines
+
+    def _engines(self, pool: Mapping[str, Any]) -> Engines:
         writer = create_async_engine(
-            self.url,
-            connect_args=self._connect_args(),
-            poolclass=ShieldedPool,
-            pool_pre_ping=True,
-            pool_timeout=POOL_TIMEOUT,
-            hide_parameters=True,
+            self.url, connect_args=self._connect_args(), hide_parameters=True, **pool
         )
         self.guard_commits(writer)
         return Engines(writer, writer.execution_options(postgresql_readonly=True, **READS))
+
+    def cut(self, connection: Any) -> None:
+        """Shut the socket down, which the driver takes for the server's own doing."""
+        if not connection.closed:
+            line = socket.socket(fileno=connection.fileno())
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+            line.detach()  # the driver closes it
 
     def migration_engine(self) -> AsyncEngine:
         """Make an unpooled engine."""

@@ -14,6 +14,7 @@ from tornkit.databases.blocks import Block, open_block
 from tornkit.databases.faults import explain
 from tornkit.databases.migrations import Migrations
 from tornkit.databases.pools import settle
+from tornkit.databases.prompt import TIMEOUT, TooLate, begin
 from tornkit.databases.urls import backend_for, masked
 from tornkit.errors import DatabaseError, MissingDriver
 
@@ -59,6 +60,7 @@ class SQLDatabase:
         self.dialect = self.backend.url.get_backend_name()
         self.migrations = Migrations(self, migrations, metadata, library=library)
         self._engines: Engines | None = None
+        self._prompt: Engines | None = None
 
     def __repr__(self) -> str:
         return f"<SQLDatabase {self.name!r} {self.url}>"
@@ -103,7 +105,7 @@ class SQLDatabase:
             )
         try:
             await backend.prepare()
-            self._engines = backend.engines()
+            self._engines, self._prompt = backend.engines(), backend.prompt_engines()
         except OSError as error:
             raise DatabaseError(
                 f"database {self.name!r}: the folder of {self.url} cannot be made: "
@@ -120,12 +122,13 @@ class SQLDatabase:
     async def close(self) -> None:
         """Close every connection; a block still open loses its own."""
         engines, self._engines = self._engines, None
+        prompt, self._prompt = self._prompt, None
         if engines is None:
             return
         await settle()
-        await engines.writer.dispose()
-        if engines.reader.sync_engine.pool is not engines.writer.sync_engine.pool:
-            await engines.reader.dispose()
+        await engines.dispose()
+        if prompt is not None:
+            await prompt.dispose()
         await self.backend.release()
 
     def session(self, *, read_only: bool = False) -> AbstractAsyncContextManager[AsyncSession]:
@@ -141,12 +144,19 @@ class SQLDatabase:
         return Block(self, read_only=read_only)
 
     @asynccontextmanager
-    async def connect(self, *, write: bool) -> AsyncIterator[AsyncConnection]:
+    async def connect(
+        self, *, write: bool, prompt: bool = False
+    ) -> AsyncIterator[AsyncConnection]:
         """Open a connection with a short transaction of its own, apart from any block.
 
+        Args:
+            write: whether anything will be changed.
+            prompt: on a server, take one of a few connections that are kept for this, and
+                give up after 1.25 seconds in all. SQLite has no server that could be silent.
+
         Raises:
-            DatabaseError: the database failed, or the transaction would wait for the block
-                that it is opened in (SQLite has one writer).
+            DatabaseError: the database failed or gave no answer in time, or the transaction
+                would wait for the block that it is opened in (SQLite has one writer).
         """
         block = open_block(self)
         if block is not None and block.session is not None and self.backend.one_writer:
@@ -160,13 +170,25 @@ class SQLDatabase:
                 yield await block.session.connection()
                 return
         try:
-            async with (self.engine if write else self.reader).begin() as connection:
+            async with self._begin(write=write, prompt=prompt) as connection:
                 yield connection
+        except TooLate as late:
+            raise DatabaseError(
+                f"database {self.name!r} gave no answer within {TIMEOUT:g} s",
+                hint="check that its server runs, and is not too slow",
+                check_id="databases.unavailable",
+            ) from late
         except (SQLAlchemyError, OSError) as error:
             explained = self.explain(error)
             if explained is not None:
                 raise explained from error
             raise
+
+    def _begin(self, *, write: bool, prompt: bool) -> AbstractAsyncContextManager[AsyncConnection]:
+        engines = self._opened()
+        if prompt and self._prompt is not None:
+            return begin(self._prompt.engine(write=write), self.backend.cut)
+        return engines.engine(write=write).begin()
 
     @property
     def in_block(self) -> bool:

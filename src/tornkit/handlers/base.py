@@ -9,17 +9,18 @@ from tornado.websocket import WebSocketHandler
 
 from tornkit import encoding
 from tornkit.errors import AppError, ErrorCode, TornkitError
-from tornkit.handlers import error_pages, forms
-from tornkit.handlers.negotiation import wants_json
+from tornkit.handlers import error_pages, forms, nonces
 from tornkit.handlers.visitor import VisitorHandler
 from tornkit.security.redirects import local_path
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pydantic import BaseModel
 
+    from tornkit.handlers.error_pages import ErrorAnswer
+    from tornkit.mail import Mailer
     from tornkit.settings import Settings
 
     Model = TypeVar("Model", bound=BaseModel)
@@ -36,6 +37,9 @@ class BaseHandler(VisitorHandler):
         ...         self.response_json(hello="world")
     """
 
+    max_body_size: int | None = None
+    """The largest body in bytes that this handler takes; None is the setting of the site."""
+
     @property
     def config(self) -> Settings:
         """The typed settings; ``self.settings`` stays Tornado's dict.
@@ -46,6 +50,17 @@ class BaseHandler(VisitorHandler):
         if self.site.config is None:
             raise TornkitError("self.config needs a tornkit.Application", hint="use one")
         return self.site.config
+
+    @property
+    def mailer(self) -> Mailer:
+        """What sends mail: ``await self.mailer.send(message)``, ``self.mailer.post(message)``.
+
+        Raises:
+            TornkitError: the application is not a `tornkit.Application`.
+        """
+        if self.site.mailer is None:
+            raise TornkitError("self.mailer needs a tornkit.Application", hint="use one")
+        return self.site.mailer
 
     # --- answers -------------------------------------------------------------------------
 
@@ -74,7 +89,7 @@ class BaseHandler(VisitorHandler):
             TypeError: ``data`` holds ``code`` or ``message``.
             EncodingError: a value that JSON answers do not carry, with its key path.
         """
-        answer = error_pages.answer_of(error, debug=self.site.debug)
+        answer = self._answer_to(error)
         body = encoding.encode(answer.merged(data), pretty=self.site.debug)
         status = answer.status_code if status_code is None else status_code
         return self.response(body, "application/json; charset=utf-8", status)
@@ -98,7 +113,7 @@ class BaseHandler(VisitorHandler):
             TypeError: ``data`` holds ``code`` or ``message``.
             jinja2.TemplateNotFound: no template of that name.
         """
-        answer = error_pages.answer_of(error, debug=self.site.debug)
+        answer = self._answer_to(error)
         page = self.render_template(template, **{"errors": [], **answer.merged(data)})
         status = answer.status_code if status_code is None else status_code
         return self.response(page, "text/html; charset=utf-8", status)
@@ -118,7 +133,7 @@ class BaseHandler(VisitorHandler):
             "static_url": self.static_url,
             "flashes": self.session_flashes,
         }
-        return self.site.templates.get_template(template).render({**own, **data})
+        return nonces.render(self.site.templates.get_template(template), self, {**own, **data})
 
     def session_flashes(self) -> list[dict[str, str]]:
         """Take the waiting flash messages out of the session, oldest first."""
@@ -153,10 +168,6 @@ class BaseHandler(VisitorHandler):
         """
         return forms.parse_query(self.request, model)
 
-    def wants_json(self) -> bool:
-        """Tell whether the client asks for JSON rather than for a page."""
-        return wants_json(self.request)
-
     def next_url(self, default: str = "/") -> str:
         """Return the argument ``next`` if it is a path on this site, else ``default``."""
         return local_path(self.get_argument("next", ""), default)
@@ -175,6 +186,19 @@ class BaseHandler(VisitorHandler):
         reverse: Any = self.application.reverse_url
         path: str = reverse(name, *args, **kwargs)
         return path
+
+    def absolute_url(self, path: str) -> str:
+        """Return a path of this site with scheme and host, for a link in a mail.
+
+        The host is the one of the request, which ``allowed_hosts`` admits. In production the
+        scheme is ``https``, whatever a proxy in front of the site says: its cookies work with
+        no other.
+
+        Example:
+            ``self.absolute_url(self.reverse_url("account:login"))``
+        """
+        scheme = "https" if self.site.cookie.secure else self.request.protocol
+        return f"{scheme}://{self.request.host}{path}"
 
     def static_url(self, path: str, include_host: bool | None = None, **kwargs: Any) -> str:
         """Return the address of a static file, with a hash of its content in it."""
@@ -207,19 +231,26 @@ class BaseHandler(VisitorHandler):
             implemented.discard("HEAD")
         return [name for name in methods if name in implemented]
 
+    def _methods_to_allow(self) -> Sequence[str]:
+        return self.allowed_methods()
+
     # --- errors --------------------------------------------------------------------------
+
+    def _answer_to(self, error: BaseException | ErrorCode | None, **given: Any) -> ErrorAnswer:
+        answer = error_pages.answer_of(error, debug=self.site.debug, **given)
+        if answer.retry_after is not None:
+            self.set_header("Retry-After", str(answer.retry_after))
+        return answer
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer with an error page, or with JSON for a client that asks for it."""
         if status_code == 405:
             self.set_header("Allow", ", ".join(self.allowed_methods()))
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        answer = self._answer_to(error, status_code=status_code, reason=self._reason)
         if self._should_not_send_content(status_code):
             self.finish()
             return
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        answer = error_pages.answer_of(
-            error, debug=self.site.debug, status_code=status_code, reason=self._reason
-        )
         if self.wants_json():
             body: str | bytes = encoding.encode(answer.merged({}), pretty=self.site.debug)
             self.set_header("Content-Type", "application/json; charset=utf-8")

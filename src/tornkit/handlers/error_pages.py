@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import jinja2
 from tornado.web import HTTPError
 
-from tornkit.errors import AppError, ErrorCode, FieldError, FormError
+from tornkit.errors import AppError, ErrorCode, FieldError, FormError, TooManyRequests
+from tornkit.handlers import nonces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,12 +33,16 @@ _log = logging.getLogger("tornkit.handlers")
 
 @dataclass(frozen=True, slots=True)
 class ErrorAnswer:
-    """What an answer says about its success: status, code, message, bad fields."""
+    """What an answer says about its success: status, code, message, bad fields.
+
+    ``retry_after`` is for the header of that name, in seconds.
+    """
 
     status_code: int = 200
     code: int = 0
     message: str = ""
     errors: Sequence[FieldError] = ()
+    retry_after: int | None = None
 
     def merged(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return code, message and, where there are any, field errors, before ``data``.
@@ -73,10 +78,8 @@ def answer_of(
     """Return what the client is told about ``error``; None with no status is success."""
     if isinstance(error, ErrorCode):
         return ErrorAnswer(error.status_code, error.number, error.message)
-    if isinstance(error, FormError):
-        return ErrorAnswer(error.status_code, error.number, error.message, error.errors)
     if isinstance(error, AppError):
-        return ErrorAnswer(error.status_code, error.number, _app_message(error, debug=debug))
+        return _answer_of_app(error, debug=debug)
     if isinstance(error, HTTPError):
         own = error.get_message() if debug else None
         message = own or error.reason or _phrase(error.status_code)
@@ -87,8 +90,18 @@ def answer_of(
     return ErrorAnswer(status_code, status_code, message or _phrase(status_code))
 
 
+def _answer_of_app(error: AppError, *, debug: bool) -> ErrorAnswer:
+    return ErrorAnswer(
+        error.status_code,
+        error.number,
+        _app_message(error, debug=debug),
+        errors=error.errors if isinstance(error, FormError) else (),
+        retry_after=error.retry_after if isinstance(error, TooManyRequests) else None,
+    )
+
+
 def _app_message(error: AppError, *, debug: bool) -> str:
-    if debug:
+    if debug or isinstance(error, FormError | TooManyRequests):
         return error.message
     return error.code.message if isinstance(error.code, ErrorCode) else _phrase(error.code)
 
@@ -113,6 +126,10 @@ class Renderer(Protocol):
     def request_id(self) -> str:
         """The id of the request."""
 
+    @property
+    def csp_nonce(self) -> str:
+        """The nonce of the page."""
+
     def render_template(self, template: str, **data: Any) -> str:
         """Return a template of the site, rendered."""
 
@@ -120,7 +137,9 @@ class Renderer(Protocol):
 # --- pages -------------------------------------------------------------------------------
 
 _pages = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).with_name("pages")), autoescape=True
+    loader=jinja2.FileSystemLoader(Path(__file__).with_name("pages")),
+    autoescape=True,
+    extensions=[nonces.Nonces],
 )
 
 
@@ -140,9 +159,8 @@ def render(handler: Renderer, answer: ErrorAnswer, error: BaseException | None) 
     }
     expected = error is None or isinstance(error, HTTPError | AppError)
     if handler.site.debug and answer.status_code == 500 and not expected:
-        return _pages.get_template("debug.html").render(
-            variables, frames=_frames(error), request=handler.request
-        )
+        variables |= {"frames": _frames(error), "request": handler.request}
+        return nonces.render(_pages.get_template("debug.html"), handler, variables)
     templates = handler.site.templates
     for name in (f"errors/{answer.status_code}.html", "errors/error.html"):
         if templates is None:
@@ -154,7 +172,7 @@ def render(handler: Renderer, answer: ErrorAnswer, error: BaseException | None) 
                 _log.exception("the error page %s cannot be rendered", name)
         except Exception:  # noqa: BLE001 - whatever the site's page raises, a page is shown
             _log.exception("the error page %s cannot be rendered", name)
-    return _pages.get_template("error.html").render(variables)
+    return nonces.render(_pages.get_template("error.html"), handler, variables)
 
 
 def _frames(error: BaseException | None) -> list[dict[str, Any]]:

@@ -18,19 +18,22 @@ from typing import TYPE_CHECKING, Any
 
 from tornado import iostream
 from tornado.concurrent import future_set_result_unless_cancelled
-from tornado.httputil import HTTPInputError
-from tornado.web import Finish, HTTPError, RequestHandler, _has_stream_request_body
+from tornado.log import app_log, gen_log
+from tornado.web import Finish, HTTPError, _has_stream_request_body
 from tornado.websocket import WebSocketHandler
 
+from tornkit._text import printable
 from tornkit.errors import AnswerError, AppError, DatabaseError, StoreUnavailable
+from tornkit.handlers import bodies
 from tornkit.handlers.blocks import OpenBlock, enter_block, surrounding_block
-from tornkit.handlers.site import Site
-from tornkit.logs import log_arguments
+from tornkit.handlers.cors import CorsHandler
+from tornkit.logs import log_arguments, mask_query
 from tornkit.logs import request_id as current_request_id
 from tornkit.security.hosts import allowed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
+    from types import TracebackType
 
     from sqlalchemy.ext.asyncio import AsyncSession
     from tornado.web import OutputTransform
@@ -38,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["LifecycleHandler"]
 
 _log = logging.getLogger("tornkit.handlers")
-_BARE_SITE = Site()
 
 
 class _NotYet(asyncio.Future[None]):
@@ -57,7 +59,7 @@ class _NotYet(asyncio.Future[None]):
         self.__await__()
 
 
-class LifecycleHandler(RequestHandler):
+class LifecycleHandler(CorsHandler):
     """Run a request's steps in order and hold its answer back until it may leave."""
 
     accepts_typed_arguments = True
@@ -66,13 +68,6 @@ class LifecycleHandler(RequestHandler):
     _settling_failed = False
     _answered_in: OpenBlock | None = None  # the block that a prepared answer waits for
     _request_id: str | None = None
-
-    # --- parts ---------------------------------------------------------------------------
-
-    @property
-    def site(self) -> Site:
-        """The parts of the application, as ``application.py`` handed them over."""
-        return getattr(self.application, "site", _BARE_SITE)
 
     @property
     def request_id(self) -> str:
@@ -85,9 +80,6 @@ class LifecycleHandler(RequestHandler):
         """Reset headers and content to those that every response starts with."""
         super().clear()
         self._headers["X-Request-ID"] = self.request_id
-        self._headers["X-Content-Type-Options"] = "nosniff"
-        # The name and version of the server are of use only to an attacker.
-        self.clear_header("Server")
 
     # --- hooks ---------------------------------------------------------------------------
 
@@ -103,9 +95,6 @@ class LifecycleHandler(RequestHandler):
 
     def _block_left(self, block: OpenBlock, *, failed: bool) -> None:
         """Take note that a block has committed or failed."""
-
-    def _before_headers(self) -> None:
-        """Complete the headers, just before they leave."""
 
     # --- the steps -----------------------------------------------------------------------
 
@@ -138,21 +127,22 @@ class LifecycleHandler(RequestHandler):
                     self._prepared_future.set_result(None)
 
     async def _enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        refusal = bodies.refusal_of(self.request)
+        if refusal is not None:
+            raise refusal
         if self.request.method not in self.SUPPORTED_METHODS:
             raise HTTPError(405)
         if not _has_stream_request_body(type(self)):
-            try:
-                self.request._parse_body()
-            except HTTPInputError as error:
-                raise HTTPError(400, "Invalid body: %s", error) from error
+            bodies.parse(self.request)
         self.path_args = [self._path_argument(value) for value in args]
         self.path_kwargs = {
             name: self._path_argument(value, name) for name, value in kwargs.items()
         }
         log_arguments(self.request.arguments)
         self._check_host()
-        self._cross_origin_protection()
-        await self._open_door()
+        if not self._answer_preflight():
+            self._cross_origin_protection()
+            await self._open_door()
         if not self._finished:
             result: Any = self.prepare()
             if result is not None:
@@ -202,9 +192,30 @@ class LifecycleHandler(RequestHandler):
             super()._handle_request_exception(e)
             return
         level = logging.ERROR if status >= 500 else logging.INFO
-        _log.log(level, "%d %s: %s", status, self._request_summary(), e)
+        _log.log(level, "%d %s: %s", status, self._asked, e)
         if not self._finished:
             self.send_error(status, exc_info=sys.exc_info())
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """Log a bug, or what an HTTP error says, as Tornado does.
+
+        Private values in the address, such as the token of a link, are hidden.
+        """
+        if not isinstance(value, HTTPError):
+            app_log.error("Uncaught exception %s", self._asked, exc_info=(typ, value, tb))  # type: ignore[arg-type]
+        elif message := value.get_message():
+            gen_log.warning("%d %s: %s", value.status_code, self._asked, message)
+
+    @property
+    def _asked(self) -> str:
+        request = self.request
+        target = printable(mask_query(request.uri or "-"), limit=2000)
+        return f"{request.method} {target} ({request.remote_ip})"
 
     # --- answers -------------------------------------------------------------------------
 
@@ -313,6 +324,8 @@ class LifecycleHandler(RequestHandler):
     def _send(self, include_footers: bool = False) -> asyncio.Future[None]:
         if not self._headers_written:
             self._before_headers()
+            if bodies.refusal_of(self.request) is not None:
+                self._headers["Connection"] = "close"
         return super().flush(include_footers)
 
     @property

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from tornkit.accounts import Accounts
     from tornkit.databases import Databases
     from tornkit.handlers.static_files import StaticFiles
+    from tornkit.mail import Mailer
+    from tornkit.security.cors import Cors
+    from tornkit.security.headers import SecurityHeaders
+    from tornkit.security.limits import Limiter
     from tornkit.sessions import Sessions
     from tornkit.settings import Settings
 
@@ -21,10 +25,9 @@ __all__ = ["SessionCookie", "Site"]
 
 @dataclass(frozen=True, slots=True)
 class SessionCookie:
-    """How the session's id travels: the cookie's name, its age in seconds, Secure or not."""
+    """How the session's id travels: the cookie's name, Secure or not."""
 
     name: str
-    max_age: int
     secure: bool
 
 
@@ -40,9 +43,14 @@ class Site:
     config: Settings | None = None
     databases: Databases | None = None
     sessions: Sessions | None = None
-    cookie: SessionCookie = field(default=SessionCookie("session", 0, secure=False))
+    cookie: SessionCookie = field(default=SessionCookie("session", secure=False))
     accounts: Accounts[Any] | None = None
+    limiter: Limiter | None = None
     templates: jinja2.Environment | None = None
     static: StaticFiles | None = None
     login_url: str | None = None
+    confirm_url: str | None = None
     allowed_hosts: Sequence[str] | None = None
+    mailer: Mailer | None = None
+    headers: SecurityHeaders | None = None
+    cors: Sequence[tuple[str, Cors | None]] = ()  # by the prefix of a module, the longest first

@@ -8,6 +8,7 @@ from tornado.web import HTTPError, StaticFileHandler
 
 from tornkit.handlers.base import BaseHandler
 from tornkit.handlers.static_files import NOWHERE
+from tornkit.security.csp import SITE_SCRIPTS
 
 __all__ = ["StaticHandler"]
 
@@ -16,6 +17,7 @@ class StaticHandler(StaticFileHandler, BaseHandler):
     """Serve `StaticFiles`; public, and without a look at the session."""
 
     uses_session = False
+    _default_policy = SITE_SCRIPTS  # a file cannot carry a nonce
 
     def initialize(self, path: str = "", default_filename: str | None = None) -> None:  # type: ignore[override]
         """Take no folder: the site knows its folders."""

@@ -15,6 +15,7 @@ from jinja2.runtime import Context
 from jinja2.utils import missing
 
 from tornkit.errors import TemplateError
+from tornkit.handlers.nonces import Nonces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,17 +52,17 @@ class _ModuleLoader(jinja2.BaseLoader):
 
 
 class _SiteContext(Context):
-    """Look ``current_user`` up only where a template names it.
+    """Look ``current_user`` and ``csp_nonce`` up only where a template names them.
 
-    A page that does so differs from visitor to visitor and is answered as such; a page that
-    does not stays cacheable.
+    A page that does so differs from visitor to visitor, or each time, and is answered as
+    such; a page that does not stays cacheable.
     """
 
     def resolve_or_missing(self, key: str) -> Any:
         value = super().resolve_or_missing(key)
-        if value is missing and key == "current_user":
+        if value is missing and key in ("current_user", "csp_nonce"):
             handler = super().resolve_or_missing("handler")
-            return missing if handler is missing else handler.current_user
+            return missing if handler is missing else getattr(handler, key)
         return value
 
 
@@ -84,12 +85,14 @@ def create_environment(
         loaders.insert(0, jinja2.FileSystemLoader(folder))
     return _SiteEnvironment(
         loader=jinja2.ChoiceLoader(loaders),
-        autoescape=True,
+        # Mails and other plain text are shown as they are; any page is escaped.
+        autoescape=jinja2.select_autoescape(disabled_extensions=("txt",), default=True),
         cache_size=-1,  # a site's templates are few enough to keep them all compiled
         auto_reload=debug,
         undefined=jinja2.StrictUndefined if debug else jinja2.Undefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=[Nonces],
     )
 
 

@@ -1,4 +1,4 @@
-"""What is routed where, as plain data: `tornkit routes` prints it."""
+"""What is routed where, and who may pass, as plain data: `tornkit routes` prints it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tornkit.access import PUBLIC, Access
 from tornkit.routing.route import PrefixedMatches, Route, RouteMatches, expression
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from tornado.routing import Matcher, Rule
 
-__all__ = ["RouteInfo", "RouteMatch", "describe", "match"]
+__all__ = ["AccessRow", "RouteInfo", "RouteMatch", "access_matrix", "describe", "match"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,57 @@ class RouteMatch:
             for key, value in self.arguments.items()
         }
         return {**self.route.as_json(), "arguments": simple}
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRow:
+    """Who may pass the door of one route; what its handler refuses by itself is not known.
+
+    ``signed_in`` is about a visitor without any role, ``roles`` about one with just that role.
+    """
+
+    route: RouteInfo
+    public: bool
+    signed_in: bool
+    roles: Mapping[str, bool]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the stable JSON shape."""
+        return {
+            "path": self.route.path,
+            "name": self.route.name,
+            "module": self.route.module,
+            "methods": list(self.route.methods),
+            "public": self.public,
+            "signed_in": self.signed_in,
+            "roles": dict(self.roles),
+        }
+
+
+def access_matrix(infos: Iterable[RouteInfo], roles: Iterable[str] = ()) -> list[AccessRow]:
+    """Return a row for each route, with the roles of all their doors in name order.
+
+    Args:
+        infos: the routes, as `describe` returns them.
+        roles: further roles, which no door of these routes names.
+
+    Example:
+        >>> from tornkit.access import SIGNED_IN
+        >>> club = RouteInfo(("GET",), "/club", None, None, SIGNED_IN, "club:Page", None, None)
+        >>> [(row.public, row.signed_in, row.roles) for row in access_matrix([club], ["cook"])]
+        [(False, True, {'cook': True})]
+    """
+    rows = list(infos)
+    known = sorted({*roles, *(role for info in rows for role in info.access.roles)})
+    return [
+        AccessRow(
+            info,
+            public=info.access == PUBLIC,
+            signed_in=info.access.admits(()),
+            roles={role: info.access.admits((role,)) for role in known},
+        )
+        for info in rows
+    ]
 
 
 def describe(application: tornado.web.Application) -> list[RouteInfo]:
@@ -145,7 +196,8 @@ def _find(
 
 def _info(rule: Rule, host: str | None, route: Route | None) -> RouteInfo:
     own = getattr(rule.target, "access", None)
-    access = (route.access if route else None) or (own if isinstance(own, Access) else PUBLIC)
+    # A handler's own attribute is what its door asks, whatever the route says.
+    access = own if isinstance(own, Access) else (route.access if route else None) or PUBLIC
     file, line = _place(rule.target)
     return RouteInfo(
         methods=_methods(rule.target),

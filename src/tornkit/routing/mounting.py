@@ -30,6 +30,7 @@ class Mount:
     access: Access
     file: str
     line: int | None = None
+    cors: Any = None
 
 
 def mount_route(written: Any, mount: Mount) -> Route | MountedSpec:
@@ -81,6 +82,7 @@ def _complete(route: Route, mount: Mount) -> Route:
         name=f"{mount.module}:{route.name}" if route.name else None,
         access=route.access or mount.access,
         module=mount.module,
+        cors=mount.cors,
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from tornado.web import RequestHandler
 
@@ -10,7 +11,7 @@ from tornkit.access import PUBLIC
 from tornkit.routing.route import Route, RouteRule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
 __all__ = ["SlashRedirect", "redirect_rules"]
 
@@ -37,16 +38,17 @@ class SlashRedirect(RequestHandler):
         return True
 
 
-def redirect_rules(prefixes: Iterable[str]) -> list[RouteRule]:
-    """Return a public rule from each prefix to itself with a slash.
+def redirect_rules(prefixes: Mapping[str, Any]) -> list[RouteRule]:
+    """Return a public rule from each prefix, beside its ``cors``, to itself with a slash.
 
     They belong after all other rules, so that a route of the path itself wins, which for
     once is no mistake: they never count as duplicates.
     """
     rules = []
-    for prefix in dict.fromkeys(prefixes):
+    for prefix, cors in prefixes.items():
         kwargs = {"location": f"{prefix}/"}
-        rule = Route(prefix, SlashRedirect, kwargs=kwargs, access=PUBLIC, file=__file__).rule()
+        route = Route(prefix, SlashRedirect, kwargs=kwargs, access=PUBLIC, file=__file__)
+        rule = replace(route, cors=cors).rule()
         rule.shape = None
         rules.append(rule)
     return rules

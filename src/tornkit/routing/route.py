@@ -49,6 +49,7 @@ class Route:
         module: the name of the module it belongs to.
         file: where it was written.
         line: the line in it, counted from 1.
+        cors: the `tornkit.Cors` of its module, for the handler to read.
     """
 
     pattern: str
@@ -59,6 +60,7 @@ class Route:
     module: str | None = None
     file: str | None = field(default=None, compare=False)
     line: int | None = field(default=None, compare=False)
+    cors: Any = field(default=None, compare=False)
 
     @property
     def place(self) -> str:

@@ -66,7 +66,7 @@ _DEPENDENCIES = frozenset(
     | {"dotenv", "greenlet", "httptools", "httpx", "jinja2", "mako", "markupsafe", "msgspec"}
     | {"mypy", "pip", "psycopg", "pydantic", "pydantic_core", "pydantic_settings", "pymongo"}
     | {"pytest", "pytest_asyncio", "redis", "ruff", "saq", "sqlalchemy", "tornado", "tornkit"}
-    | {"typing_extensions", "typing_inspection", "uvloop"}
+    | {"typing_extensions", "typing_inspection", "uvloop", "zxcvbn"}
 )
 _PROJECT_FOLDERS = frozenset({"build", "data", "dist", "log", "tests", "upload", "venv"})
 

@@ -12,10 +12,13 @@ from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPMessageDelegate
 from tornado.iostream import SSLIOStream
 
+from tornkit.server.proxies import Client, TrustedProxies, client_of
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from tornado.http1connection import HTTP1Connection, HTTP1ServerConnection
+    from tornado.httpserver import _HTTPRequestContext
     from tornado.httputil import (
         HTTPConnection,
         HTTPHeaders,
@@ -37,9 +40,12 @@ class DrainingServer(HTTPServer):
     until its handshake is done.
     """
 
-    def initialize(self, *args: Any, **kwargs: Any) -> None:
-        """Take the arguments of Tornado's server."""
+    def initialize(
+        self, *args: Any, trusted_proxies: TrustedProxies | None = None, **kwargs: Any
+    ) -> None:
+        """Take the arguments of Tornado's server, and the proxies whose headers are believed."""
         super().initialize(*args, **kwargs)
+        self._trusted_proxies = trusted_proxies or TrustedProxies()
         self._in_flight: dict[object, HTTP1Connection] = {}
         self._streams: weakref.WeakSet[IOStream] = weakref.WeakSet()
         self._draining = False
@@ -65,14 +71,18 @@ class DrainingServer(HTTPServer):
             _stream(server_conn).close()
         delegate = super().start_request(server_conn, request_conn)
         connection = cast("HTTP1Connection", request_conn)
-        return _Counted(delegate, lambda: self._began(server_conn, connection))
+        return _Counted(delegate, lambda headers: self._began(server_conn, connection, headers))
 
     def on_close(self, server_conn: object) -> None:
         """Forget a connection."""
         self._ended(server_conn)
         super().on_close(server_conn)
 
-    def _began(self, server_conn: object, connection: HTTP1Connection) -> None:
+    def _began(
+        self, server_conn: object, connection: HTTP1Connection, headers: HTTPHeaders
+    ) -> None:
+        context = cast("_HTTPRequestContext", connection.context)
+        _set_client(context, headers, self._trusted_proxies)
         self._in_flight[server_conn] = connection
         self._empty.clear()
 
@@ -119,14 +129,14 @@ class _Counted(HTTPMessageDelegate):
 
     __slots__ = ("_began", "_inner")
 
-    def __init__(self, inner: HTTPMessageDelegate, began: Callable[[], None]) -> None:
+    def __init__(self, inner: HTTPMessageDelegate, began: Callable[[HTTPHeaders], None]) -> None:
         self._inner = inner
         self._began = began
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
-        self._began()
+        self._began(headers)
         return self._inner.headers_received(start_line, headers)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -137,6 +147,24 @@ class _Counted(HTTPMessageDelegate):
 
     def on_connection_close(self) -> None:
         self._inner.on_connection_close()
+
+
+def _set_client(
+    context: _HTTPRequestContext, headers: HTTPHeaders, trusted: TrustedProxies
+) -> None:
+    """Let the next request know its client; what the one before was told is not kept."""
+    if not trusted and not context._orig_remote_ip.startswith("::ffff:"):
+        return
+    has_address = context.address_family in (socket.AF_INET, socket.AF_INET6)
+    peer = Client(context._orig_remote_ip if has_address else "", context._orig_protocol)
+    client = client_of(
+        peer,
+        headers.get_list("X-Forwarded-For"),
+        headers.get_list("X-Forwarded-Proto"),
+        trusted,
+    )
+    context.remote_ip = client.address or context._orig_remote_ip
+    context.protocol = client.protocol
 
 
 def _stream(server_conn: object) -> IOStream:

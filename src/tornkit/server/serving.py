@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tornkit.server.binding import bind
 from tornkit.server.draining import DrainingServer
+from tornkit.server.proxies import TrustedProxies
 
 if TYPE_CHECKING:
     import socket
@@ -31,14 +32,15 @@ class Options:
         max_body_size: the largest body; a larger one is refused.
         idle_timeout: how long a connection may wait for the headers of its next request.
         body_timeout: how long a body may take to arrive.
-        xheaders: trust ``X-Forwarded-For`` and ``X-Forwarded-Proto`` (behind a proxy only).
+        trusted_proxies: addresses, networks and ``unix``: whose ``X-Forwarded-For`` and
+            ``X-Forwarded-Proto`` are believed.
     """
 
     shutdown_timeout: float = 30.0
     max_body_size: int = 10 * 1024 * 1024
     idle_timeout: float = 75.0
     body_timeout: float = 60.0
-    xheaders: bool = False
+    trusted_proxies: Sequence[str] = ()
 
 
 def start(
@@ -53,7 +55,7 @@ def start(
         max_body_size=limits.max_body_size,
         idle_connection_timeout=limits.idle_timeout,
         body_timeout=limits.body_timeout,
-        xheaders=limits.xheaders,
+        trusted_proxies=TrustedProxies.parse(limits.trusted_proxies),
     )
     server.add_sockets(sockets)
     return server

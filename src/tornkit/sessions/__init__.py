@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tornkit.sessions.base import SessionStore, StoredSession
-from tornkit.sessions.manager import SessionInfo, Sessions
+from tornkit.sessions.manager import SessionInfo, Sessions, Signer
 from tornkit.sessions.memory import MemoryStore
 from tornkit.sessions.session import JSON, Session
 
@@ -26,6 +26,7 @@ __all__ = [
     "SessionInfo",
     "SessionStore",
     "Sessions",
+    "Signer",
     "StoredSession",
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from tornkit._redis import Script
 
 __all__ = [
     "APPLY",
@@ -17,7 +17,6 @@ __all__ = [
     "LIST_USER",
     "ROTATE",
     "SWAP",
-    "Script",
 ]
 
 GONE, DONE, BEYOND = 0, 1, 2
@@ -59,20 +58,16 @@ end
 """
 
 
-class Script:
-    """A script's text, with what all share before it, and the hash Redis knows it by."""
-
-    def __init__(self, text: str) -> None:
-        self.text = _SHARED + text
-        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+def _script(text: str) -> Script:
+    return Script(_SHARED + text)
 
 
-CREATE = Script("""
+CREATE = _script("""
 write()
 change(9)
 """)
 
-APPLY = Script("""
+APPLY = _script("""
 if redis.call('EXISTS', key) == 0 then return 0 end
 change(6)
 renew()
@@ -80,7 +75,7 @@ return 1
 """)
 
 # Lua's own numbers are doubles, so that the sum leaves as text.
-INCREMENT = Script("""
+INCREMENT = _script("""
 if redis.call('EXISTS', key) == 0 then return {0, false} end
 local field = '=' .. ARGV[6]
 local answer = redis.pcall('HINCRBY', key, field, ARGV[7])
@@ -90,7 +85,7 @@ renew()
 return {1, text}
 """)
 
-SWAP = Script("""
+SWAP = _script("""
 if redis.call('EXISTS', key) == 0 then return 0 end
 local field = '=' .. ARGV[6]
 if (redis.call('HGET', key, field) or '') ~= ARGV[7] then return 2 end
@@ -99,7 +94,7 @@ renew()
 return 1
 """)
 
-ROTATE = Script("""
+ROTATE = _script("""
 local old = ARGV[9]
 if redis.call('EXISTS', prefix .. old) == 0 then return 0 end
 leave(old)
@@ -110,12 +105,12 @@ change(10)
 return 1
 """)
 
-DELETE = Script("""
+DELETE = _script("""
 leave(id)
 return redis.call('DEL', key)
 """)
 
-DELETE_USER = Script("""
+DELETE_USER = _script("""
 local user, count = ARGV[2], 0
 local all = prefix .. 'user:' .. user
 for _, hash in ipairs(redis.call('SMEMBERS', all)) do
@@ -126,7 +121,7 @@ redis.call('DEL', all)
 return count
 """)
 
-LIST_USER = Script("""
+LIST_USER = _script("""
 local all, found = prefix .. 'user:' .. ARGV[2], {}
 for _, hash in ipairs(redis.call('SMEMBERS', all)) do
   local row = redis.call(
@@ -141,7 +136,7 @@ end
 return found
 """)
 
-CLEAR = Script("""
+CLEAR = _script("""
 local over = redis.call('ZRANGEBYSCORE', ends, '-inf', ARGV[2], 'LIMIT', 0, ARGV[3])
 local count = 0
 for _, member in ipairs(over) do

@@ -9,13 +9,17 @@ import re
 import secrets
 from typing import Any
 
+import msgspec
+
 from tornkit._text import printable
 from tornkit.errors import SessionError
 
+MAX_COOKIE = 256
 MAX_KEY = 255
 MAX_USER_ID = 64
 MAX_DEPTH = 100
 _ID = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+_read = msgspec.json.Decoder().decode
 _dump = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 
 
@@ -60,6 +64,12 @@ def parse(text: str) -> Any:
     Raises:
         ValueError: it is not JSON, or nested too deep.
     """
+    try:
+        return _read(text)
+    except msgspec.DecodeError:
+        pass  # it refuses lone surrogates, which sessions may hold
+    except RecursionError:
+        raise ValueError("nested too deep") from None
     try:
         return json.loads(text)
     except RecursionError:

@@ -4,14 +4,14 @@ A store receives changes, never whole sessions, so that two requests that change
 keys at once both win. It knows ids only as hashes, values only as JSON text, and time only
 as the seconds since the epoch that it is given; lifetimes are the manager's business.
 
-A new store subclasses `SessionStore` and passes ``tests/contracts/test_session_stores.py``.
+A new store subclasses `SessionStore` and passes `tornkit.testing.SessionStoreContract`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -35,6 +35,9 @@ class StoredSession:
     values: Mapping[str, str] = field(default_factory=dict)
 
 
+_NOBODY: Final = "0" * 64  # looks like the hash of an id, and is that of none
+
+
 class SessionStore(ABC):
     """Keep sessions somewhere.
 
@@ -48,6 +51,10 @@ class SessionStore(ABC):
 
     async def close(self) -> None:  # noqa: B027 - or to close
         """Let go of what `open` took; safe to call twice."""
+
+    async def ping(self) -> None:
+        """Return if the store answers; raise `StoreUnavailable` if it does not."""
+        await self.load(_NOBODY)
 
     @abstractmethod
     async def load(self, id_hash: str) -> StoredSession | None:

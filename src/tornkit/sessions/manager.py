@@ -7,22 +7,34 @@ import json
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tornkit._text import printable
 from tornkit.sessions import _values
+from tornkit.sessions._browsers import browser_of
 from tornkit.sessions.base import SessionStore, StoredSession
-from tornkit.sessions.session import Session
+from tornkit.sessions.session import Session, nobody
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
-__all__ = ["SessionInfo", "Sessions"]
+__all__ = ["SessionInfo", "Sessions", "Signer"]
 
 META_LENGTH = 200
+_REMEMBERED = '"remembered": true'  # as json.dumps writes it; no text of a visitor can hold it
 T = TypeVar("T")
 
 _log = logging.getLogger("tornkit.sessions")
+
+
+class Signer(Protocol):
+    """Vouch for ids, so that made-up ones are refused without asking the store."""
+
+    def sign(self, text: str) -> str:
+        """Return the text with its signature."""
+
+    def unsign(self, signed: str) -> tuple[str, bool] | None:
+        """Return the text, and whether today's key signed it; None if none of ours did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +43,7 @@ class SessionInfo:
 
     ``handle`` names it to `Sessions.revoke_handle`. It is the hash that the store knows,
     and no credential: what a visitor sends is hashed before it is looked up.
+    ``created_at`` is when the user signed in.
     """
 
     handle: str
@@ -38,6 +51,12 @@ class SessionInfo:
     seen_at: float
     user_agent: str
     ip: str
+    remembered: bool = False
+
+    @property
+    def browser(self) -> str:
+        """The browser and the system in words, such as ``Firefox on Linux``."""
+        return browser_of(self.user_agent)
 
 
 class Sessions:
@@ -47,8 +66,11 @@ class Sessions:
         store: where they are kept.
         idle_timeout: seconds without a request after which a session ends.
         absolute_timeout: seconds after its start, or sign-in, at which it ends anyway.
+        remember_timeout: seconds after its sign-in at which a remembered one ends, however
+            often it is used; by default ``absolute_timeout``.
         touch_interval: seconds between two notes of a session's use; at most half of
             ``idle_timeout`` counts, so that who stays active stays signed in.
+        signer: signs what the cookie holds; without one it is the bare id.
         clock: returns seconds since the epoch.
 
     Every method raises `StoreUnavailable` when the store does not answer.
@@ -61,14 +83,19 @@ class Sessions:
         idle_timeout: float,
         absolute_timeout: float,
         touch_interval: float,
+        remember_timeout: float | None = None,
+        signer: Signer | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if idle_timeout <= 0 or absolute_timeout <= 0 or touch_interval < 0:
+        remember_timeout = absolute_timeout if remember_timeout is None else remember_timeout
+        if min(idle_timeout, absolute_timeout, remember_timeout) <= 0 or touch_interval < 0:
             raise ValueError("session lifetimes are positive numbers of seconds")
         self.store = store
         self._idle_timeout = idle_timeout
         self._absolute_timeout = absolute_timeout
+        self._remember_timeout = remember_timeout
         self._touch_interval = min(touch_interval, idle_timeout / 2)
+        self._signer = signer
         self._clock = clock
         self._revocations: set[asyncio.Future[Any]] = set()
 
@@ -78,36 +105,76 @@ class Sessions:
 
     # --- loading -------------------------------------------------------------------------
 
-    async def load(self, raw_id: str | None, *, user_agent: str = "", ip: str = "") -> Session:
-        """Return the visitor's session, an empty one for any id that is not alive.
+    def begin(
+        self, *, presented: bool = False, describe: Callable[[], Mapping[str, str]] = nobody
+    ) -> Session:
+        """Return an empty session, of a visitor who has none.
 
         Args:
-            raw_id: what the cookie says; malformed ids never reach the store.
-            user_agent: kept with a session that this request creates, cut to 200 characters.
-            ip: likewise.
+            presented: whether the visitor sent a cookie all the same.
+            describe: returns what is kept of the visitor with a session that is created:
+                ``user_agent`` and ``ip``, each cut to 200 characters.
         """
-        session = Session(self, presented=raw_id is not None, user_agent=user_agent, ip=ip)
-        if raw_id is None or not _values.is_id(raw_id):
+        return Session(self, presented=presented, describe=describe)
+
+    async def load(
+        self, cookie: str | None, *, describe: Callable[[], Mapping[str, str]] = nobody
+    ) -> Session:
+        """Return the visitor's session, an empty one for any cookie that is not alive.
+
+        Args:
+            cookie: what the visitor sent; what is malformed or not signed by us never
+                reaches the store.
+            describe: see `begin`.
+        """
+        session = Session(self, presented=cookie is not None, describe=describe)
+        raw_id, is_current = (None, True) if cookie is None else self._verified(cookie)
+        if raw_id is None:
             return session
         id_hash = _values.hash_id(raw_id)
         stored = await self.store.load(id_hash)
         if stored is None or not self._is_alive(stored):
             return session
         try:
-            session._fill(raw_id, id_hash, dict(stored.values))
+            session._fill(raw_id, stored)
         except ValueError:
             _log.warning("session %s… cannot be decoded; treated as empty", id_hash[:8])
             return session
-        session._user_id = stored.user_id
-        session._created_at, session._seen_at = stored.created_at, stored.seen_at
+        session._remembered = _REMEMBERED in stored.meta
+        if not is_current:
+            session.cookie = "set"  # the same id, signed with today's key
         return session
+
+    def _verified(self, cookie: str) -> tuple[str | None, bool]:
+        """Return the id in a cookie, and whether it need not be signed anew."""
+        if len(cookie) > _values.MAX_COOKIE:
+            return None, True
+        if self._signer is not None:
+            return self._signer.unsign(cookie) or (None, True)
+        return (cookie, True) if _values.is_id(cookie) else (None, True)
+
+    def cookie_value(self, session: Session) -> str:
+        """Return what the visitor's cookie has to hold, "" where there is no session."""
+        if session.id is None:
+            return ""
+        return session.id if self._signer is None else self._signer.sign(session.id)
+
+    def cookie_age(self, session: Session) -> float | None:
+        """Return the seconds that the cookie lives; None: until the browser is closed."""
+        if not session.remembered:
+            return None
+        return session._created_at + self._remember_timeout - self.now()
 
     def _is_alive(self, stored: StoredSession) -> bool:
         # The stored end was computed with the settings of its day; a shorter lifetime since
         # then acts at once, and so does the clean-up that goes by the stored end.
-        return self.now() < min(stored.expires_at, self._end(stored.created_at, stored.seen_at))
+        remembered = _REMEMBERED in stored.meta
+        end = self._end(stored.created_at, stored.seen_at, remembered=remembered)
+        return self.now() < min(stored.expires_at, end)
 
-    def _end(self, created_at: float, seen_at: float) -> float:
+    def _end(self, created_at: float, seen_at: float, *, remembered: bool) -> float:
+        if remembered:
+            return created_at + self._remember_timeout
         return min(seen_at + self._idle_timeout, created_at + self._absolute_timeout)
 
     def is_touch_due(self, seen_at: float, now: float) -> bool:
@@ -138,7 +205,7 @@ class Sessions:
                 put=put,
                 drop=dropped,
                 seen_at=now,
-                expires_at=self._end(session._created_at, now),
+                expires_at=self._end_of(session, now),
             )
             if kept:
                 session._settle(put, dropped, now)
@@ -165,9 +232,10 @@ class Sessions:
         elif is_sign_in:
             # What the old session held was ended on purpose; only this request's own is new.
             values = {name: session._values[name] for name in put}
-            user_id = session._user_id
+            user_id, remembered = session._user_id, session._remembered
             session._forget()
             session._values, session._user_id = values, user_id
+            session._remembered = remembered
             session._changed = set(values)
             session._rotation = "sign-in"
             await self._create(session, put, now)
@@ -177,17 +245,22 @@ class Sessions:
     def _successor(
         self, session: Session, raw_id: str, put: dict[str, str], *, created_at: float, now: float
     ) -> StoredSession:
+        visitor = session._describe()
+        meta: dict[str, object] = {name: visitor[name][:META_LENGTH] for name in visitor}
+        if session._remembered:
+            meta["remembered"] = True
         return StoredSession(
             id_hash=_values.hash_id(raw_id),
             user_id=session._user_id,
             created_at=created_at,
             seen_at=now,
-            expires_at=self._end(created_at, now),
-            meta=json.dumps(
-                {"user_agent": session._user_agent[:META_LENGTH], "ip": session._ip[:META_LENGTH]}
-            ),
+            expires_at=self._end(created_at, now, remembered=session._remembered),
+            meta=json.dumps(meta),
             values=put,
         )
+
+    def _end_of(self, session: Session, seen_at: float) -> float:
+        return self._end(session._created_at, seen_at, remembered=session._remembered)
 
     async def increment(self, session: Session, name: str, by: int) -> int:
         """Add to a counter of the session at once; use `Session.increment`."""
@@ -197,7 +270,7 @@ class Sessions:
             await self.save(session)
             return number
         now = self.now()
-        expires_at = self._end(session._created_at, now)
+        expires_at = self._end_of(session, now)
         if name in session._changed or name in session._dropped:
             await self._flush_key(session, name, now, expires_at)
         found = await self.store.increment(
@@ -274,4 +347,5 @@ def _info(stored: StoredSession) -> SessionInfo:
         seen_at=stored.seen_at,
         user_agent=printable(given.get("user_agent", ""), limit=META_LENGTH),
         ip=printable(given.get("ip", ""), limit=META_LENGTH),
+        remembered=given.get("remembered") is True,
     )

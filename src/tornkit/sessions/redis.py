@@ -3,22 +3,13 @@
 Behind the prefix, the hash of an id names the hash of its session, ``user:ID`` the set of a
 user's sessions, and ``ends`` all sessions by their end. Scripts find the keys of a user's
 sessions by themselves, so this is for one Redis server with replicas, not for Redis Cluster.
-
-Nothing waits longer than a second for a server that does not answer, and nothing is tried
-twice: who asked learns at once, and the next request finds out anew.
 """
 
 from __future__ import annotations
 
-import asyncio
-import re
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from tornkit._text import printable
-from tornkit.errors import MissingDriver, SessionError, StoreUnavailable
+from tornkit._redis import SCHEMES, RedisLink
 from tornkit.sessions import _values
 from tornkit.sessions._redis_scripts import (
     APPLY,
@@ -32,35 +23,22 @@ from tornkit.sessions._redis_scripts import (
     LIST_USER,
     ROTATE,
     SWAP,
-    Script,
 )
 from tornkit.sessions.base import SessionStore, StoredSession
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Coroutine, Mapping
+    from collections.abc import Collection, Mapping
 
 __all__ = ["SCHEMES", "RedisStore"]
 
-SCHEMES: Final = ("redis", "rediss", "unix")
 PREFIX: Final = "tornkit:session:"
-CONNECT_TIMEOUT: Final = 1.0  # seconds
-SOCKET_TIMEOUT: Final = 1.0  # seconds for each answer
-TOTAL_TIMEOUT: Final = 1.25  # seconds for all of it: a free connection, a sign-in, the answer
-MAX_CONNECTIONS: Final = 16
 # Redis forgets a session by itself this long after its end, should nobody clear it before.
 MARGIN: Final = 60.0  # seconds
 LONGEST_LIFE: Final = 1e10  # seconds; Redis refuses ends beyond 64 bits of milliseconds
 CLEAR_BATCH: Final = 500  # sessions; Redis does nothing else meanwhile
-# Another option could undo the limits above.
-_OPTIONS: Final = frozenset(
-    {
-        *("db", "client_name", "ssl_ca_certs", "ssl_ca_data", "ssl_cert_reqs"),
-        *("ssl_certfile", "ssl_check_hostname", "ssl_keyfile"),
-    }
-)
 
 
-class RedisStore(SessionStore):
+class RedisStore(RedisLink, SessionStore):
     """Keep sessions in Redis 6 or later.
 
     Args:
@@ -72,58 +50,10 @@ class RedisStore(SessionStore):
         SessionError: the URL is none of these; the message does not quote it.
     """
 
+    purpose: ClassVar[str] = "session store"
+
     def __init__(self, url: str, *, prefix: str = PREFIX) -> None:
-        self._place = _place(url)
-        self._url = url
-        self._prefix = prefix
-        self._opened: _Opened | None = None
-
-    def __repr__(self) -> str:
-        return f"<RedisStore {self._place}>"
-
-    async def open(self) -> None:
-        """Import the driver and make a pool; the first request connects.
-
-        Raises:
-            MissingDriver: redis-py is not installed.
-        """
-        if self._opened is not None:
-            return
-        try:
-            from redis import exceptions  # noqa: PLC0415
-            from redis.asyncio import ConnectionPool, Redis  # noqa: PLC0415
-            from redis.asyncio.connection import parse_url  # noqa: PLC0415
-            from redis.asyncio.retry import Retry  # noqa: PLC0415
-            from redis.backoff import NoBackoff  # noqa: PLC0415
-        except ImportError as error:
-            raise MissingDriver(
-                f"session store {self._place}: its driver, redis, cannot be imported: "
-                f"{printable(error)}",
-                hint='run pip install "tornkit[redis]"',
-            ) from error
-        options: dict[str, Any] = {
-            **parse_url(self._url),
-            "socket_connect_timeout": CONNECT_TIMEOUT,
-            "socket_timeout": SOCKET_TIMEOUT,
-            "socket_keepalive": True,
-            "retry": Retry(NoBackoff(), 0),
-            "max_connections": MAX_CONNECTIONS,
-            "protocol": 2,
-            "decode_responses": True,
-            "encoding_errors": "backslashreplace",
-        }
-        if self._url.startswith("unix:"):
-            del options["socket_keepalive"]
-        client = Redis.from_pool(ConnectionPool(**options))
-        self._opened = _Opened(client, exceptions, asyncio.Semaphore(MAX_CONNECTIONS))
-
-    async def close(self) -> None:
-        """Close every connection."""
-        opened, self._opened = self._opened, None
-        if opened is not None:
-            with suppress(opened.errors.RedisError, OSError):
-                async with asyncio.timeout(TOTAL_TIMEOUT):
-                    await opened.client.aclose()
+        super().__init__(url, prefix=prefix)
 
     async def load(self, id_hash: str) -> StoredSession | None:
         """Return the session with all its values, or None."""
@@ -198,114 +128,6 @@ class RedisStore(SessionStore):
             looked_at, deleted = await self._run(CLEAR, repr(float(now)), CLEAR_BATCH)
             cleared += deleted
         return cleared
-
-    # --- commands ------------------------------------------------------------------------
-
-    async def _run(self, script: Script, *arguments: str | float) -> Any:
-        """Run a script; a server that was restarted gets its text again."""
-        given = (0, self._prefix, *arguments)
-        try:
-            return await self._ask("EVALSHA", script.sha, *given)
-        except _UnknownScript:
-            return await self._ask("EVAL", script.text, *given)
-
-    async def _ask(self, *command: str | float) -> Any:
-        """Return the answer to a command.
-
-        The command is sent and answered also if the caller is cancelled: once the caller
-        goes on, it has happened or never will.
-        """
-        return await _uninterrupted(self._answer(command))
-
-    async def _answer(self, command: tuple[str | float, ...]) -> Any:
-        opened = self._opened
-        if opened is None:
-            raise StoreUnavailable(
-                f"the session store {self._place} is not open", hint="await store.open() first"
-            )
-        errors = opened.errors
-        try:
-            async with asyncio.timeout(TOTAL_TIMEOUT), opened.free:
-                return await opened.client.execute_command(*command)
-        except errors.NoScriptError:
-            raise _UnknownScript from None
-        except (OSError, errors.ConnectionError, errors.TimeoutError) as error:
-            raise _unavailable(error) from error
-        except errors.RedisError as error:
-            # Not as the cause: a refusal quotes the command, and neither ids nor values have
-            # any business in a log.
-            raise _unavailable(error) from None
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    client: Any  # redis.asyncio.Redis
-    errors: Any  # redis.exceptions
-    free: asyncio.Semaphore
-
-
-class _UnknownScript(Exception):
-    """The server has not seen this script since it started."""
-
-
-def _unavailable(error: Exception) -> StoreUnavailable:
-    first = next(iter(str(error).splitlines()), "").partition(", with args")[0]
-    reason = printable(first, limit=200) or f"nothing came within {TOTAL_TIMEOUT} seconds"
-    return StoreUnavailable(f"the session store does not answer: {type(error).__name__}: {reason}")
-
-
-async def _uninterrupted(work: Coroutine[Any, Any, Any]) -> Any:
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        while not task.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # seen, and of no interest to who was cancelled
-        raise
-
-
-# --- the URL -----------------------------------------------------------------------------
-
-_PORTS: Final = {"redis": 6379, "rediss": 6379}
-_DATABASE: Final = re.compile(r"/?|/[0-9]{1,5}")
-
-
-def _place(url: str) -> str:
-    """Return a URL without user, password and options; refuse what redis-py would let pass."""
-    scheme = url.partition("://")[0]
-    try:
-        parsed = urlsplit(url)
-        port = parsed.port
-    except ValueError:
-        raise _refused("its port is no number") from None
-    if scheme not in SCHEMES:
-        raise _refused(f"its scheme is none of {', '.join(SCHEMES)}")
-    query = parse_qsl(parsed.query, keep_blank_values=True)
-    options = dict(query)
-    if not (options.keys() <= _OPTIONS and len(options) == len(query)) or parsed.fragment:
-        raise _refused(f"it may set only {', '.join(sorted(_OPTIONS))}, and each once")
-    if not re.fullmatch(r"[0-9]{1,5}", options.get("db", "0")):
-        raise _refused("its db is no number")
-    if scheme == "unix":
-        if not parsed.path.strip("/"):
-            raise _refused("it names no socket")
-        return f"unix://{printable(parsed.path)}"
-    if not parsed.hostname:
-        raise _refused("it names no host")
-    if not _DATABASE.fullmatch(parsed.path) or (parsed.path.strip("/") and "db" in options):
-        raise _refused("after the host comes nothing but the number of a database")
-    return f"{scheme}://{printable(parsed.hostname)}:{port or _PORTS[scheme]}{parsed.path}"
-
-
-def _refused(reason: str) -> SessionError:
-    return SessionError(
-        f"the URL of the session store cannot be used: {reason}",
-        hint="write it like redis://:password@host:6379/0, rediss://host:6379/0 or "
-        "unix:///run/redis.sock?db=0, special characters in the password percent-encoded",
-    )
 
 
 # --- what is stored ----------------------------------------------------------------------

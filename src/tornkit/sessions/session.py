@@ -5,11 +5,14 @@ A session only notes changes; `tornkit.sessions.manager.Sessions` carries them o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, MutableMapping
-from typing import Any, Literal, Protocol, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from tornkit.errors import SessionError
 from tornkit.sessions import _values
+
+if TYPE_CHECKING:
+    from tornkit.sessions.base import StoredSession
 
 __all__ = ["JSON", "Session"]
 
@@ -19,9 +22,17 @@ because what was stored by another request is not known to this one."""
 
 _FLASHES = "_flash"
 _ROLES = "_roles"
+_MARK = "_mark"
+
+
+def nobody() -> dict[str, str]:
+    """Describe a visitor of whom nothing is known."""
+    return {}
 
 
 class _Manager(Protocol):
+    def now(self) -> float: ...
+
     async def increment(self, session: Session, name: str, by: int) -> int: ...
 
     def is_touch_due(self, seen_at: float, now: float) -> bool: ...
@@ -41,19 +52,19 @@ class Session(MutableMapping[str, JSON]):
     __slots__ = (
         "_changed",
         "_created_at",
+        "_describe",
         "_dropped",
         "_gone",
         "_hash",
         "_id",
-        "_ip",
         "_manager",
         "_presented",
+        "_remembered",
         "_revoked",
         "_rotation",
         "_sealed",
         "_seen_at",
         "_texts",
-        "_user_agent",
         "_user_id",
         "_values",
         "accessed",
@@ -61,12 +72,15 @@ class Session(MutableMapping[str, JSON]):
     )
 
     def __init__(
-        self, manager: _Manager, *, presented: bool = False, user_agent: str = "", ip: str = ""
+        self,
+        manager: _Manager,
+        *,
+        presented: bool = False,
+        describe: Callable[[], Mapping[str, str]] = nobody,
     ) -> None:
         self._manager = manager
         self._presented = presented  # the visitor sent an id, ours or not
-        self._user_agent = user_agent
-        self._ip = ip
+        self._describe = describe
         self._id: str | None = None
         self._hash = ""
         self._user_id: str | None = None
@@ -77,6 +91,7 @@ class Session(MutableMapping[str, JSON]):
         self._dropped: set[str] = set()
         self._revoked: list[str] = []  # hashes to delete
         self._rotation: Literal["", "sign-in", "same-user"] = ""
+        self._remembered = False
         self._gone = False
         self._sealed = False
         self.accessed = False
@@ -140,10 +155,41 @@ class Session(MutableMapping[str, JSON]):
         """The roles given to `sign_in`; only for sites without a ``user_model``."""
         return frozenset(self._values.get(_ROLES, ()))
 
-    def sign_in(self, user_id: str | int, roles: Iterable[str] | None = None) -> None:
+    @property
+    def signed_in_at(self) -> float | None:
+        """When the user proved who they are, in seconds since the epoch, or None."""
+        if self._user_id is None:
+            return None
+        return self._manager.now() if self._rotation == "sign-in" else self._created_at
+
+    @property
+    def remembered(self) -> bool:
+        """Whether the user asked to stay signed in beyond this visit."""
+        return self._remembered
+
+    @property
+    def mark(self) -> str:
+        """What `sign_in` was told of the user, to be compared with what holds now."""
+        return str(self._values.get(_MARK, ""))
+
+    def sign_in(
+        self,
+        user_id: str | int,
+        roles: Iterable[str] | None = None,
+        *,
+        mark: str = "",
+        remember: bool = False,
+    ) -> None:
         """Note that a user signs in; saving gives the session a new id.
 
         What the visitor stored while anonymous stays; what another user stored does not.
+
+        Args:
+            user_id: who it is.
+            roles: what the user may enter, where nothing else knows.
+            mark: kept, for whoever wants to notice later that the user has changed.
+            remember: let the session live on for ``remember_timeout``, also when the browser
+                is closed.
 
         Raises:
             SessionError: the user's id cannot be stored, or the headers have left.
@@ -154,10 +200,24 @@ class Session(MutableMapping[str, JSON]):
         if self._user_id not in (None, user):
             self._leave()
         self._user_id, self._rotation, self._gone = user, "sign-in", False
-        if roles is not None:
-            self._put(_ROLES, sorted(roles))
-        elif _ROLES in self._values:
-            self._drop(_ROLES)
+        self._remembered = remember
+        self._keep(_ROLES, None if roles is None else sorted(roles))
+        self._keep(_MARK, mark or None)
+
+    def renew(self, mark: str) -> None:
+        """Note that the user is another than at sign-in, such as by their roles: a new id.
+
+        Raises:
+            SessionError: the headers have left.
+        """
+        self.rotate()
+        self._keep(_MARK, mark or None)
+
+    def _keep(self, name: str, value: JSON) -> None:
+        if value is not None:
+            self._put(name, value)
+        elif name in self._values:
+            self._drop(name)
 
     def sign_out(self) -> None:
         """Note that the visitor signs out; the session is empty and anonymous from here.
@@ -258,10 +318,13 @@ class Session(MutableMapping[str, JSON]):
                 put[name] = text
         return put, self._dropped & self._texts.keys()
 
-    def _fill(self, raw_id: str, id_hash: str, texts: dict[str, str]) -> None:
+    def _fill(self, raw_id: str, stored: StoredSession) -> None:
         """Take over what the store has; ValueError if it cannot be read."""
-        values = {name: _values.parse(text) for name, text in texts.items()}
-        self._id, self._hash, self._values, self._texts = raw_id, id_hash, values, texts
+        texts = stored.values
+        self._values = {name: _values.parse(text) for name, text in texts.items()}
+        self._texts = dict(texts)
+        self._id, self._hash, self._user_id = raw_id, stored.id_hash, stored.user_id
+        self._created_at, self._seen_at = stored.created_at, stored.seen_at
 
     def _issue(self, raw_id: str, id_hash: str, created_at: float) -> None:
         """Note that the store has this session under a new id."""
@@ -295,6 +358,7 @@ class Session(MutableMapping[str, JSON]):
 
     def _forget(self) -> None:
         self._id, self._hash, self._user_id, self._rotation = None, "", None, ""
+        self._remembered = False
         for holder in (self._values, self._texts):
             holder.clear()
         for names in (self._changed, self._dropped):

@@ -7,8 +7,7 @@ tables are made by tornkit's own migrations.
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -30,15 +29,16 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError, StatementError
 
 from tornkit._text import printable
+from tornkit._uninterrupted import uninterrupted
 from tornkit.errors import DatabaseError, StoreUnavailable, TornkitError
 from tornkit.sessions import _values
 from tornkit.sessions.base import SessionStore, StoredSession
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from sqlalchemy import Insert, Row
+    from sqlalchemy import Insert, Result, Row, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 __all__ = [
@@ -105,7 +105,8 @@ class SQLStore(SessionStore):
     """Keep sessions in two tables: a row for each session, a row for each of its keys.
 
     Args:
-        connect: see `Connect`; an open ``SQLDatabase.connect`` fits.
+        connect: see `Connect`; an open ``SQLDatabase.connect`` fits. It raises
+            `DatabaseError` when the database fails or keeps it waiting too long.
     """
 
     def __init__(self, connect: Connect) -> None:
@@ -113,9 +114,7 @@ class SQLStore(SessionStore):
 
     async def load(self, id_hash: str) -> StoredSession | None:
         """Return the session with all its values, or None."""
-        async with self._reading() as connection:
-            result = await connection.execute(_LOAD.where(_session.c.id_hash == id_hash))
-            rows = result.all()
+        rows = await self._read(_LOAD.where(_session.c.id_hash == id_hash))
         if not rows:
             return None
         values = {row.name: row.value for row in rows if row.name is not None}
@@ -196,24 +195,29 @@ class SQLStore(SessionStore):
         # A session in rotation moves to a row that a statement begun earlier cannot see, but
         # in every new look exactly one of the two is there: look until there is none.
         while True:
-            async with self._reading() as connection:
-                result = await connection.execute(select(_session.c.id_hash).where(mine))
-                hashes = result.scalars().all()
-            if not hashes:
+            found = await self._read(select(_session.c.id_hash).where(mine))
+            if not found:
                 return deleted
-            for id_hash in hashes:
-                deleted += await self._delete((_session.c.id_hash == id_hash) & mine)
+            for row in found:
+                deleted += await self._delete((_session.c.id_hash == row.id_hash) & mine)
 
     async def list_user(self, user_id: str) -> list[StoredSession]:
         """Return a user's sessions without their values, the last seen first."""
         wanted = select(_session).where(_session.c.user_id == user_id)
-        async with self._reading() as connection:
-            result = await connection.execute(wanted.order_by(_session.c.seen_at.desc()))
-            return [_stored(row, {}) for row in result]
+        rows = await self._read(wanted.order_by(_session.c.seen_at.desc()))
+        return [_stored(row, {}) for row in rows]
 
     async def clear_expired(self, now: float) -> int:
         """Delete the sessions with ``expires_at <= now``; return how many."""
-        return await self._delete(_session.c.expires_at <= now)
+        over = _session.c.expires_at <= now
+        some = select(_session.c.id_hash).where(over).limit(_CLEAR_BATCH)
+        cleared = 0
+        while True:
+            hashes = [row.id_hash for row in await self._read(some)]
+            if hashes:
+                cleared += await self._delete(_session.c.id_hash.in_(hashes) & over)
+            if len(hashes) < _CLEAR_BATCH:
+                return cleared
 
     # --- transactions --------------------------------------------------------------------
 
@@ -223,11 +227,13 @@ class SQLStore(SessionStore):
 
         return await self._write(work)
 
-    @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[AsyncConnection]:
+    async def _read(self, query: Select[Any]) -> Sequence[Row[Any]]:
         with _as_unavailable():
             async with self._connect(write=False) as connection:
-                yield connection
+                # aiosqlite would go on with a statement that nobody awaits, and psycopg would
+                # ask a server that may be silent to stop it.
+                found: Result[Any] = await uninterrupted(connection.execute(query))
+                return found.all()
 
     async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Run a transaction; again, a few times, when the database chose it to break a tie."""
@@ -235,28 +241,16 @@ class SQLStore(SessionStore):
             for attempts_left in reversed(range(_ATTEMPTS)):
                 try:
                     async with self._connect(write=True) as connection:
-                        return await _uninterrupted(work(connection))
+                        # As above; aiosqlite would also hold the file's lock meanwhile.
+                        return await uninterrupted(work(connection))
                 except (SQLAlchemyError, TornkitError) as error:
                     if not (attempts_left and _is_tie(error)):
                         raise
             raise AssertionError("the last attempt returns or raises")
 
 
-async def _uninterrupted(work: Awaitable[T]) -> T:
-    """Await all of ``work``, and only then obey a cancellation.
-
-    aiosqlite would go on with a statement that nobody awaits, and hold the file's lock.
-    """
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        while not task.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([task])
-        raise
-
-
+# Each is a transaction, which must be over in time however many sessions there are.
+_CLEAR_BATCH = 500
 # How often a transaction is tried that a database breaks off to resolve a deadlock.
 _ATTEMPTS = 5
 _TIE_STATES = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock

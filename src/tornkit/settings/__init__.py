@@ -10,16 +10,26 @@ from __future__ import annotations
 from tornkit.settings._command_line import command_line
 from tornkit.settings._listing import SettingRow
 from tornkit.settings._sections import (
+    AccountSettings,
+    LimitSettings,
+    MailSettings,
     PathSettings,
     Section,
+    SecuritySettings,
     ServerSettings,
     SessionSettings,
 )
+from tornkit.settings._types import Origin
 from tornkit.settings.model import Settings
 
 __all__ = [
+    "AccountSettings",
+    "LimitSettings",
+    "MailSettings",
+    "Origin",
     "PathSettings",
     "Section",
+    "SecuritySettings",
     "ServerSettings",
     "SessionSettings",
     "SettingRow",

@@ -144,6 +144,7 @@ def deploy_problems(
                 found="",
                 expected=f"{weakness}; production needs at least {SHORTEST} random characters",
                 hint=f"make one with `tornkit secret` and set {prefix}SECRET",
+                check_id="deploy.secret",
             )
         )
     if debug:
@@ -154,6 +155,7 @@ def deploy_problems(
                 found="true",
                 expected="expected false in production",
                 hint="it shows source code and settings to visitors",
+                check_id="deploy.debug",
             )
         )
     if not allowed_hosts:
@@ -164,6 +166,7 @@ def deploy_problems(
                 found="",
                 expected="expected the host names of the site in production",
                 hint=f"set {prefix}ALLOWED_HOSTS=example.com,www.example.com",
+                check_id="deploy.allowed-hosts",
             )
         )
     return problems

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from tornkit._policies import check_name, check_value
+from tornkit._rates import Rate
 from tornkit.settings._folders import absolute
 from tornkit.settings._masking import is_secret_name, mask_urls
 from tornkit.settings._words import Expected
@@ -15,7 +18,16 @@ from tornkit.settings._words import Expected
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PathSettings", "Section", "ServerSettings", "SessionSettings"]
+__all__ = [
+    "AccountSettings",
+    "LimitSettings",
+    "MailSettings",
+    "PathSettings",
+    "Section",
+    "SecuritySettings",
+    "ServerSettings",
+    "SessionSettings",
+]
 
 _COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
@@ -70,12 +82,86 @@ class SessionSettings(Section):
     store: str = "database://default"
     idle_timeout: int = Field(default=86_400, ge=1)
     absolute_timeout: int = Field(default=1_209_600, ge=1)
+    remember_timeout: int = Field(default=2_592_000, ge=1)
     touch_interval: int = Field(default=60, ge=0)
     cookie_name: Annotated[str | None, AfterValidator(_cookie_name)] = None
+
+
+def _rate(value: str) -> str:
+    Rate.parse(value)
+    return value
+
+
+RateText = Annotated[str, AfterValidator(_rate), Expected("a rate such as 10/15m or 100/hour")]
+
+
+class AccountSettings(Section):
+    """Passwords and sign-in; times in seconds."""
+
+    password_length: int = Field(default=8, ge=8, le=64)
+    reset_timeout: int = Field(default=3600, ge=60)
+    sign_in_per_account: RateText = "10/15m"
+    sign_in_per_address: RateText = "100/15m"
+
+
+class LimitSettings(Section):
+    """Where it is counted how often somebody did something."""
+
+    store: str = ""
+
+
+Directive = Annotated[str, AfterValidator(check_name)]
+Sources = Annotated[str, AfterValidator(check_value)]
+_REFERRER_POLICIES = {
+    *("", "no-referrer", "no-referrer-when-downgrade", "origin", "origin-when-cross-origin"),
+    *("same-origin", "strict-origin", "strict-origin-when-cross-origin", "unsafe-url"),
+}
+
+
+def _referrer_policy(value: str) -> str:
+    # Of several, a browser takes the last that it knows.
+    if not {word.strip() for word in value.split(",")} <= _REFERRER_POLICIES:
+        raise ValueError("expected a policy such as same-origin or no-referrer")
+    return value
+
+
+class SecuritySettings(Section):
+    """The headers that tell browsers what pages may do; times in seconds."""
+
+    content_security_policy: dict[Directive, Sources] = Field(default_factory=dict)
+    referrer_policy: Annotated[str, AfterValidator(_referrer_policy)] = "same-origin"
+    hsts: int = Field(default=31_536_000, ge=0)
+    hsts_subdomains: bool = False
+
+
+class MailSettings(Section):
+    """How mail leaves; an empty ``url`` stands for the default of the environment."""
+
+    url: str = ""
+    sender: str = ""
+
+
+def _network(value: str) -> str:
+    try:
+        if value != "unix":
+            ip_network(value)
+    except ValueError:
+        raise ValueError(
+            "expected an address such as 127.0.0.1, a network such as 10.0.0.0/8, or unix"
+        ) from None
+    return value
+
+
+Network = Annotated[
+    str,
+    AfterValidator(_network),
+    Expected("an address such as 127.0.0.1, a network such as 10.0.0.0/8, or unix"),
+]
 
 
 class ServerSettings(Section):
     """Limits of the server; times in seconds, sizes in bytes."""
 
+    trusted_proxies: list[Network] = Field(default_factory=list)
     shutdown_timeout: float = Field(default=30, ge=0, allow_inf_nan=False)
     max_body_size: int = Field(default=10 * 1024 * 1024, ge=1)

@@ -18,7 +18,15 @@ from tornkit.settings._load import Plan, plan
 from tornkit.settings._masking import reveal
 from tornkit.settings._problems import NOT_SET, origin_of, problems_of
 from tornkit.settings._secret import GENERATED, GeneratedSecret, deploy_problems
-from tornkit.settings._sections import PathSettings, ServerSettings, SessionSettings
+from tornkit.settings._sections import (
+    AccountSettings,
+    LimitSettings,
+    MailSettings,
+    PathSettings,
+    SecuritySettings,
+    ServerSettings,
+    SessionSettings,
+)
 from tornkit.settings._types import (
     BindName,
     DatabaseUrl,
@@ -77,11 +85,16 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", min_length=1)
     port: Port = 8888
     secret: SecretStr = SecretStr("")
+    secret_fallbacks: list[SecretStr] = Field(default_factory=list)
     allowed_hosts: list[Host] = Field(default_factory=local_hosts)
     trusted_origins: list[Origin] = Field(default_factory=list)
     paths: PathSettings = Field(default_factory=PathSettings)
     databases: dict[BindName, DatabaseUrl] = Field(default_factory=default_databases)
     session: SessionSettings = Field(default_factory=SessionSettings)
+    accounts: AccountSettings = Field(default_factory=AccountSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    security: SecuritySettings = Field(default_factory=SecuritySettings)
+    mail: MailSettings = Field(default_factory=MailSettings)
     server: ServerSettings = Field(default_factory=ServerSettings)
     installed_modules: list[str] = Field(default_factory=list)
     logging: dict[str, Any] = Field(default_factory=dict)

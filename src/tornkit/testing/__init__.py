@@ -1,4 +1,4 @@
-"""Testing a site: `Client`, and the pytest fixtures of ``tornkit.testing.plugin``.
+"""Testing a site: `Client`, `SessionStoreContract`, and the fixtures of the pytest plugin.
 
 The fixtures come with ``pip install "tornkit[test]"`` and need no import:
 
@@ -11,6 +11,20 @@ Each test has databases of its own, migrated and empty.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tornkit.testing.client import Client
 
-__all__ = ["Client"]
+if TYPE_CHECKING:
+    from tornkit.testing.session_stores import SessionStoreContract
+
+__all__ = ["Client", "SessionStoreContract"]
+
+
+def __getattr__(name: str) -> type[SessionStoreContract]:
+    # The client works without pytest.
+    if name == "SessionStoreContract":
+        from tornkit.testing.session_stores import SessionStoreContract  # noqa: PLC0415
+
+        return SessionStoreContract
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

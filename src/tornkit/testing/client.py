@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from tornkit.errors import UnknownRole
 from tornkit.handlers import SessionUser
+from tornkit.handlers.visitor import mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tornkit.application import Application
+    from tornkit.sessions import Session
 
 __all__ = ["PASSWORD", "Client"]
 
@@ -46,11 +49,12 @@ class Client(httpx.AsyncClient):
         role: str | None = None,
         roles: Iterable[str] = (),
         password: str = PASSWORD,
+        minutes_ago: float = 0,
     ) -> Any:
         """Sign in as ``user``, or as a new user who holds the given roles; return the user.
 
         The session is made directly, without the sign-in page; ``password`` is what a new
-        user can use there.
+        user can use there. ``minutes_ago`` is for what needs a recent sign-in.
 
         Raises:
             UnknownRole: no module of the site names that role.
@@ -59,14 +63,23 @@ class Client(httpx.AsyncClient):
         application = self.application
         if user is None:
             user = await self._new_user(wanted, password)
-        session = await application.sessions.load(None)
+        session = application.sessions.begin()
         if application.accounts is None:
             session.sign_in(user.id, sorted(user.roles))
         else:
-            session.sign_in(str(user.id))
+            session.sign_in(str(user.id), mark=mark_of(user))
         await application.sessions.save(session)
-        self.cookies.set(application.site.cookie.name, session.id or "", domain=self._domain())
+        await self._backdate(session, minutes_ago * 60)
+        value = application.sessions.cookie_value(session)
+        self.cookies.set(application.site.cookie.name, value, domain=self._domain())
         return user
+
+    async def _backdate(self, session: Session, seconds: float) -> None:
+        store = self.application.sessions.store
+        stored = await store.load(session.handle or "")
+        if stored is not None and seconds:
+            await store.delete(stored.id_hash)
+            await store.create(replace(stored, created_at=stored.created_at - seconds))
 
     async def _new_user(self, roles: list[str], password: str) -> Any:
         number = next(_numbers)

@@ -52,7 +52,8 @@ if pytest_asyncio is not None:
     ) -> AsyncIterator[Application]:
         """Return the project's application, started, with databases of its own."""
         folders = {f"paths.{name}": str(tmp_path / name) for name in ("data", "log", "upload")}
-        overrides = {**folders, **settings_overrides}
+        # Whatever the project sets: a test must not write to people.
+        overrides = {**folders, "mail.url": "memory://", **settings_overrides}
         if not tornkit_databases.urls:
             await _prepare(pytestconfig, overrides, tornkit_databases)
         urls = _settings(tornkit_databases.copies(tmp_path))

@@ -2,18 +2,17 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel
 from tornkit.accounts import normal_email
 
-
-def long_enough(password: str) -> str:
-    if len(password) < 8:
-        raise ValueError("Use at least 8 characters.")
-    return password
-
-
 Email = Annotated[str, AfterValidator(normal_email)]
-NewPassword = Annotated[str, Field(max_length=256), AfterValidator(long_enough)]
+
+
+class RegisterForm(BaseModel):
+    """Somebody who wants an account."""
+
+    email: Email
+    password: str
 
 
 class LoginForm(BaseModel):
@@ -21,17 +20,38 @@ class LoginForm(BaseModel):
 
     email: str
     password: str
+    remember: bool = False
 
 
-class RegisterForm(BaseModel):
-    """Somebody who wants an account."""
+class ConfirmForm(BaseModel):
+    """Somebody who is signed in, and proves it again."""
 
-    email: Email
-    password: NewPassword
+    password: str
 
 
 class PasswordForm(BaseModel):
     """Somebody who wants another password."""
 
     password: str
-    new_password: NewPassword
+    new_password: str
+
+
+class ForgotForm(BaseModel):
+    """Somebody who has forgotten the password."""
+
+    email: Email
+
+
+class ResetForm(BaseModel):
+    """Somebody who has followed the link of the mail."""
+
+    token: str = ""
+    password: str
+
+
+class SessionsForm(BaseModel):
+    """Whom to sign out: one device, all others, or everybody."""
+
+    handle: str = ""
+    others: bool = False
+    everywhere: bool = False

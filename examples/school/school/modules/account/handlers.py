@@ -1,12 +1,13 @@
-"""Register, sign in and out, and look after one's own account."""
+"""Register, sign in and out, and see where one is signed in."""
 
-from tornkit import BaseHandler, FormError
-from tornkit.errors import EmailTaken, FieldError
+from datetime import UTC, datetime
+
+from tornkit import AppError, BaseHandler, FormError, rate_limit, require_recent_sign_in
+from tornkit.errors import EmailTaken, WeakPassword
 
 from school.handlers import Page
-from school.models import User
 
-from .forms import LoginForm, PasswordForm, RegisterForm
+from .forms import LoginForm, RegisterForm, SessionsForm
 
 
 class Register(Page):
@@ -15,23 +16,18 @@ class Register(Page):
     async def get(self) -> None:
         self.show_form("account/register.html")
 
+    @rate_limit("60/hour")
     async def post(self) -> None:
         try:
-            user = await self.create_user(self.parse_form(RegisterForm))
+            form = self.parse_form(RegisterForm)
+            with FormError.beside(email=EmailTaken, password=WeakPassword):
+                user = await self.accounts.create(form.email, form.password)
         except FormError as error:
             self.show_form("account/register.html", error)
             return
         await self.sign_in(user)
         self.session.flash("Welcome! Your account is ready.")
         self.redirect(self.next_url(), status=303)
-
-    async def create_user(self, form: RegisterForm) -> User:
-        try:
-            user: User = await self.accounts.create(form.email, form.password)
-        except EmailTaken as error:
-            problem = FieldError("email", "This address has an account already.", "taken")
-            raise FormError([problem], {"email": form.email}) from error
-        return user
 
 
 class Login(Page):
@@ -42,20 +38,15 @@ class Login(Page):
 
     async def post(self) -> None:
         try:
-            user = await self.authenticate(self.parse_form(LoginForm))
-        except FormError as error:
+            form = self.parse_form(LoginForm)
+            user = await self.authenticate(form.email, form.password)
+            if user is None:
+                raise FormError(message="Address and password do not match.")
+        except AppError as error:  # too many attempts, too
             self.show_form("account/login.html", error)
             return
-        await self.sign_in(user)
+        await self.sign_in(user, remember=form.remember)
         self.redirect(self.next_url(), status=303)
-
-    async def authenticate(self, form: LoginForm) -> User:
-        user: User | None = await self.accounts.authenticate(form.email, form.password)
-        if user is None:
-            raise FormError(
-                values={"email": form.email}, message="Address and password do not match."
-            )
-        return user
 
 
 class Logout(BaseHandler):
@@ -64,40 +55,6 @@ class Logout(BaseHandler):
     async def post(self) -> None:
         await self.sign_out()
         self.redirect(self.reverse_url("home:home"), status=303)
-
-
-class Profile(BaseHandler):
-    """Show one's own account."""
-
-    async def get(self) -> None:
-        self.response_html("account/profile.html")
-
-
-class Password(Page):
-    """Change the password, and sign out wherever else one is signed in."""
-
-    async def get(self) -> None:
-        self.show_form("account/password.html")
-
-    async def post(self) -> None:
-        try:
-            form = self.parse_form(PasswordForm)
-            user = await self.confirm(form.password)
-        except FormError as error:
-            self.show_form("account/password.html", error)
-            return
-        await self.accounts.set_password(user, form.new_password)
-        await self.sign_out_everywhere(user)
-        await self.sign_in(user)
-        self.session.flash("Your password is changed.")
-        self.redirect(self.reverse_url("account:profile"), status=303)
-
-    async def confirm(self, password: str) -> User:
-        email = self.current_user.email
-        user: User | None = await self.accounts.authenticate(email, password)
-        if user is None:
-            raise FormError([FieldError("password", "This is not your password.", "wrong")])
-        return user
 
 
 class IsSignedIn(BaseHandler):
@@ -110,3 +67,41 @@ class IsSignedIn(BaseHandler):
             user_id=user.id if user else None,
             roles=sorted(user.roles) if user else [],
         )
+
+
+class Profile(BaseHandler):
+    """Show one's own account."""
+
+    async def get(self) -> None:
+        self.response_html("account/profile.html")
+
+
+class Sessions(Page):
+    """Show where one is signed in, and sign out there."""
+
+    async def get(self) -> None:
+        here = self.session.handle
+        sessions = sorted(await self.list_sessions(), key=lambda each: each.handle != here)
+        self.response_html("account/sessions.html", sessions=sessions, here=here, utc=utc)
+
+    @require_recent_sign_in(minutes=10)
+    async def post(self) -> None:
+        form = self.parse_form(SessionsForm)
+        if form.everywhere:
+            await self.sign_out_everywhere(self.current_user)
+            self.session.flash("You are signed out everywhere.")
+            self.redirect(self.reverse_url("account:login"), status=303)
+            return
+        if form.others:
+            await self.sign_out_everywhere(self.current_user, others_only=True)
+            self.session.flash("All other devices are signed out.")
+        elif await self.end_session(form.handle):
+            self.session.flash("The device is signed out.")
+        else:
+            self.session.flash("That device was signed out already.")
+        self.redirect(self.reverse_url("account:sessions"), status=303)
+
+
+def utc(seconds: float) -> datetime:
+    """Return the moment so many seconds after the epoch."""
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,1 @@
+"""Accounts as a JSON API, and a single-page client of it."""

@@ -1,0 +1,1 @@
+"""The API; each package here is served under /api/ and its name."""

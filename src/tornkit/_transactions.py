@@ -1,0 +1,98 @@
+"""Short transactions for stores that live in a SQL database, whichever room they belong to."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError, StatementError
+
+from tornkit._text import printable
+from tornkit._uninterrupted import uninterrupted
+from tornkit.errors import DatabaseError, StoreUnavailable, TornkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from sqlalchemy import Executable, Row
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+__all__ = ["Connect", "Transactions"]
+
+T = TypeVar("T")
+
+# How often a transaction is tried that a database breaks off to resolve a deadlock.
+_ATTEMPTS = 5
+_TIE_STATES = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock
+_TIE_NUMBERS = frozenset({1020, 1213})  # MariaDB and MySQL: changed since read, deadlock
+
+
+class Connect(Protocol):
+    """Give a connection in a short transaction of its own, committed on leaving."""
+
+    def __call__(self, *, write: bool) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Begin; ``write`` tells whether anything will be changed."""
+
+
+class Transactions:
+    """Read and write by short transactions; whatever fails is a `StoreUnavailable`.
+
+    Args:
+        connect: see `Connect`; an open ``SQLDatabase.connect`` fits. It raises
+            `DatabaseError` when the database fails or keeps it waiting too long.
+        purpose: what messages call the store, such as ``session store``.
+    """
+
+    def __init__(self, connect: Connect, *, purpose: str) -> None:
+        self._connect = connect
+        self._purpose = purpose
+
+    async def read(self, query: Executable) -> Sequence[Row[Any]]:
+        """Return the rows of a query."""
+        with self._as_unavailable():
+            async with self._connect(write=False) as connection:
+                # aiosqlite would go on with a statement that nobody awaits, and psycopg would
+                # ask a server that may be silent to stop it.
+                return (await uninterrupted(connection.execute(query))).all()
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Run a transaction; again, a few times, when the database chose it to break a tie."""
+        with self._as_unavailable():
+            for attempts_left in reversed(range(_ATTEMPTS)):
+                try:
+                    async with self._connect(write=True) as connection:
+                        # As above; aiosqlite would also hold the file's lock meanwhile.
+                        return await uninterrupted(work(connection))
+                except (SQLAlchemyError, TornkitError) as error:
+                    if not (attempts_left and _is_tie(error)):
+                        raise
+            raise AssertionError("the last attempt returns or raises")
+
+    @contextmanager
+    def _as_unavailable(self) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, DatabaseError, OSError) as error:
+            if isinstance(error, StoreUnavailable):
+                raise
+            # The cause is kept for the log, where what is stored has no business.
+            if isinstance(error, StatementError):
+                error.hide_parameters = True
+            origin = (error.orig if isinstance(error, DBAPIError) else None) or error
+            reason = next(iter(str(origin).splitlines()), "")
+            unmigrated = isinstance(error, ProgrammingError) or "no such table" in reason
+            raise StoreUnavailable(
+                f"the {self._purpose} does not answer: {type(origin).__name__}: "
+                f"{printable(reason, limit=200)}",
+                hint="if its tables are missing, run: tornkit db upgrade" if unmigrated else "",
+            ) from error
+
+
+def _is_tie(error: BaseException | None) -> bool:
+    """Tell whether a deadlock is at the bottom of it, whatever ``connect`` made of that."""
+    while error is not None and not isinstance(error, DBAPIError):
+        error = error.__cause__
+    driver = getattr(error, "orig", None)
+    number = next(iter(getattr(driver, "args", ())), None)
+    return getattr(driver, "sqlstate", None) in _TIE_STATES or number in _TIE_NUMBERS

@@ -1,0 +1,134 @@
+"""`authenticate`: whom a password belongs to, counted before it is hashed.
+
+Unknown, inactive and wrong take the same queries and one verification each: the user is
+loaded only when the password was right.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Row, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from tornkit._text import printable
+from tornkit.accounts.addresses import normal_email
+from tornkit.accounts.base import AccountsBase, UserT, logger, remember
+from tornkit.accounts.limiting import SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, subject_of
+from tornkit.errors import AccountError, DatabaseError, TooManyRequests
+
+if TYPE_CHECKING:
+    from tornkit._rates import Rate
+
+__all__ = ["SigningIn"]
+
+
+class SigningIn(AccountsBase[UserT]):
+    """Find out whom an address and a password belong to."""
+
+    async def authenticate(
+        self, email: str, password: str, *, address: str | None = None
+    ) -> UserT | None:
+        """Return the active user whom this password belongs to, or None.
+
+        A try counts for the account and for the address before anything is hashed; one that
+        works starts the account's count anew and gives the address its own back. An e-mail
+        without an account takes the time that a wrong password takes. A hash of outdated
+        parameters is made anew.
+
+        Args:
+            email: as it was typed.
+            password: as it was typed.
+            address: the visitor's IP address; without one, only the account is counted.
+
+        Raises:
+            TooManyRequests: too many tries, whether or not the e-mail has an account.
+            StoreUnavailable: they cannot be counted.
+        """
+        account, place = subject_of(email), printable(address or "unknown address")
+        await self._count(account, address, place)
+        row = await self._credentials(email)
+        right = await self.passwords.verify(row.password_hash if row else None, password)
+        if row is None:
+            logger.info("unknown: unknown account from %s", place)
+            return None
+        if not right or not row.is_active:
+            logger.info("%s: user %s from %s", _refusal(right=right), row.id, place)
+            return None
+        user = await self._load_verified(row)
+        if user is None:
+            logger.info("changed meanwhile: user %s from %s", row.id, place)
+            return None
+        await self._welcome(user, password, account, address)
+        logger.info("signed in: user %s from %s", user.id, place)
+        return user
+
+    async def _credentials(self, email: str) -> Row[Any] | None:
+        model = self.user_model
+        try:
+            address = normal_email(email)
+        except AccountError:
+            address = ""  # asked for all the same, as an unknown one is
+        columns = (model.id, model.email, model.password_hash, model.is_active)
+        async with self._open_session(read_only=True) as session:
+            found: Any = await session.execute(select(*columns).where(model.email == address))
+            row: Row[Any] | None = found.one_or_none()
+        # MySQL finds é where e is asked for.
+        return row if row is not None and address and row.email == address else None
+
+    async def _load_verified(self, row: Row[Any]) -> UserT | None:
+        """Return the user; None if the password that was verified is no longer the user's."""
+        model = self.user_model
+        found = select(model).where(model.id == row.id, model.is_active.is_(True))
+        # In a surrounding block an object from before may stand for the row.
+        user = await self._one(found.execution_options(populate_existing=True))
+        return user if user is not None and user.password_hash == row.password_hash else None
+
+    async def _welcome(
+        self, user: UserT, password: str, account: str, address: str | None
+    ) -> None:
+        if self._limiter is not None:
+            await self._limiter.forget(SIGN_IN_ACCOUNT, account)
+            if address:
+                await self._limiter.forgive(
+                    SIGN_IN_ADDRESS, self._network_of(address), self._per_address
+                )
+        await self._stamp(user)
+        if self.passwords.is_outdated(user.password_hash):
+            await self._rehash(user, password)
+
+    async def _rehash(self, user: UserT, password: str) -> None:
+        renewed = await self.passwords.hash(password)
+        model, before = self.user_model, user.password_hash
+        change = update(model).where(model.id == user.id, model.password_hash == before)
+        change = change.values(password_hash=renewed)
+        try:
+            async with self._open_session() as session:
+                await session.execute(change.execution_options(synchronize_session=False))
+        except (DatabaseError, SQLAlchemyError):
+            logger.warning("the password hash of user %s could not be renewed", user.id)
+        else:
+            remember(user, password_hash=renewed)
+
+    # --- counting ------------------------------------------------------------------------
+
+    async def _count(self, account: str, address: str | None, place: str) -> None:
+        # By address first: whoever is stopped there does not lock the account's owner out.
+        if address:
+            network = self._network_of(address)
+            await self._hit(SIGN_IN_ADDRESS, network, self._per_address, place)
+        await self._hit(SIGN_IN_ACCOUNT, account, self._per_account, place)
+
+    async def _hit(self, name: str, subject: str, rate: Rate, place: str) -> None:
+        if self._limiter is None:
+            return
+        try:
+            await self._limiter.hit(name, subject, rate)
+        except TooManyRequests:
+            by = "account" if name == SIGN_IN_ACCOUNT else "address"
+            logger.warning("throttled: sign-in from %s, by %s", place, by)
+            raise
+
+
+def _refusal(*, right: bool) -> str:
+    return "inactive" if right else "wrong password"

@@ -1,0 +1,77 @@
+"""Redis, where sessions and limits are kept in it."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tornkit._redis import SCHEMES
+from tornkit.checks.deploy.findings import about, is_elsewhere
+from tornkit.sessions.redis import RedisStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tornkit.application import Application
+    from tornkit.checks.messages import Message
+
+__all__ = ["CHECKS"]
+
+
+def _redis(application: Application) -> Iterator[tuple[str, str]]:
+    """Yield the key and the URL of each store in Redis."""
+    config = application.config
+    urls = {"limits.store": config.limits.store}
+    # A store that was given in code stands in place of the setting.
+    if isinstance(application.sessions.store, RedisStore):
+        urls["session.store"] = config.session.store
+    for key, url in urls.items():
+        if url.partition("://")[0] in SCHEMES:
+            yield key, url
+
+
+def redis_password(application: Application) -> Iterator[Message]:
+    """Whoever reads the store of the sessions is everybody."""
+    for key, url in _redis(application):
+        parts = urlsplit(url)
+        if is_elsewhere(parts.hostname) and not parts.password:
+            yield about(
+                application.config,
+                key,
+                "deploy.redis-password",
+                f"{parts.hostname} is asked without a password: whoever reaches it can sign in"
+                " as anybody",
+                "let the server ask for one, and write redis://:password@host",
+            )
+
+
+def redis_unencrypted(application: Application) -> Iterator[Message]:
+    """Sessions cross the network (ASVS 5.0, 12.3.1)."""
+    for key, url in _redis(application):
+        parts = urlsplit(url)
+        if parts.scheme == "redis" and is_elsewhere(parts.hostname):
+            yield about(
+                application.config,
+                key,
+                "deploy.redis-unencrypted",
+                f"sessions travel to {parts.hostname} without TLS",
+                "write rediss:// in place of redis://",
+            )
+
+
+def missing_driver(application: Application) -> Iterator[Message]:
+    """Without its driver nothing can be counted; sessions' own is seen when it is opened."""
+    for key, _ in _redis(application):
+        if key == "limits.store" and find_spec("redis") is None:
+            yield about(
+                application.config,
+                key,
+                "deploy.missing-driver",
+                "the driver of Redis is not installed, and nothing can be counted without it",
+                'run pip install "tornkit[redis]"',
+                level="error",
+            )
+
+
+CHECKS = (redis_password, redis_unencrypted, missing_driver)

@@ -1,0 +1,142 @@
+"""Limits in any SQL database that SQLAlchemy reaches with asyncio.
+
+A hit first makes sure of its row, and so holds it to the end of its short transaction: hits
+of one key queue up, those of different keys do not. The table is made by tornkit's own
+migrations.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    CHAR,
+    Column,
+    Double,
+    MetaData,
+    Table,
+    delete,
+    false,
+    select,
+    update,
+)
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from tornkit._transactions import Connect, Transactions
+from tornkit.security.limits._batches import Batches
+from tornkit.security.limits.base import LimitStore, Measure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Insert
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from tornkit._rates import Rate
+
+__all__ = ["SQLLimitStore", "limit_table", "metadata"]
+
+metadata = MetaData()
+
+limit_table = Table(
+    "tornkit_limit",
+    metadata,
+    Column("key_hash", CHAR(64), primary_key=True),
+    Column("expires_at", Double, nullable=False, index=True),
+)
+
+_limit = limit_table
+# Each is a transaction, which must be over in time however many keys there are.
+_CLEAR_BATCH = 500
+
+
+class SQLLimitStore(LimitStore):
+    """Keep limits in a table: a row for each key.
+
+    Args:
+        connect: gives a connection in a short transaction, as for
+            `tornkit.sessions.sql.SQLStore`.
+        one_writer: whether a transaction that writes waits for any other, as in SQLite. Hits
+            are then not counted together, so that ``connect`` can refuse the one that was
+            made inside a transaction and would wait for itself.
+    """
+
+    def __init__(self, connect: Connect, *, one_writer: bool = False) -> None:
+        self._transactions = Transactions(connect, purpose="limit store")
+        self._batches = None if one_writer else Batches(self._count)
+
+    async def ping(self) -> None:
+        """Ask the database for an answer."""
+        await self._transactions.read(select(_limit.c.key_hash).limit(1))
+
+    async def hit(self, key: str, rate: Rate, now: float) -> float:
+        """Count one and return 0.0, or return the seconds until it may be, and count nothing."""
+        measure = Measure.of(rate, now)
+        if self._batches is not None:
+            return await self._batches.hit(key, measure)
+        return (await self._count(key, [measure]))[0]
+
+    async def _count(self, key: str, measures: Sequence[Measure]) -> list[float]:
+        mine = _limit.c.key_hash == key
+
+        async def work(connection: AsyncConnection) -> list[float]:
+            row = {"key_hash": key, "expires_at": measures[0].now}
+            await connection.execute(_hold(connection.dialect.name), row)
+            found = await connection.execute(select(_limit.c.expires_at).where(mine))
+            end = before = found.scalar_one()
+            waits = []
+            for measure in measures:
+                wait, end = measure.hit(end)
+                waits.append(wait)
+            if end != before:
+                await connection.execute(update(_limit).where(mine).values(expires_at=end))
+            return waits
+
+        return await self._transactions.write(work)
+
+    async def forgive(self, key: str, rate: Rate, now: float) -> None:
+        """Give one hit back."""
+        less = _limit.c.expires_at - Measure.of(rate, now).interval
+
+        async def work(connection: AsyncConnection) -> None:
+            mine = update(_limit).where(_limit.c.key_hash == key)
+            await connection.execute(mine.values(expires_at=less))
+
+        await self._transactions.write(work)
+
+    async def forget(self, key: str) -> None:
+        """Give all hits back."""
+        await self._delete(_limit.c.key_hash == key)
+
+    async def clear_expired(self, now: float) -> int:
+        """Delete the keys that are as if they had never been hit; return how many."""
+        over = _limit.c.expires_at <= now
+        some = select(_limit.c.key_hash).where(over).limit(_CLEAR_BATCH)
+        cleared = 0
+        while True:
+            keys = [row.key_hash for row in await self._transactions.read(some)]
+            if keys:
+                cleared += await self._delete(_limit.c.key_hash.in_(keys) & over)
+            if len(keys) < _CLEAR_BATCH:
+                return cleared
+
+    async def _delete(self, which: Any) -> int:
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(delete(_limit).where(which))).rowcount
+
+        return await self._transactions.write(work)
+
+
+@cache
+def _hold(dialect: str) -> Insert:
+    """Return what makes a row, or locks the one there is and leaves it as it is."""
+    if dialect in ("mysql", "mariadb"):
+        statement = mysql.insert(_limit)
+        return statement.on_duplicate_key_update(expires_at=_limit.c.expires_at)
+    conflicting = postgresql.insert(_limit) if dialect == "postgresql" else sqlite.insert(_limit)
+    return conflicting.on_conflict_do_update(
+        index_elements=[_limit.c.key_hash],
+        set_={"expires_at": _limit.c.expires_at},
+        where=false(),
+    )

@@ -1,0 +1,1 @@
+"""The behaviours of `tornkit.testing.SessionStoreContract`, by what they are about."""
