@@ -124,6 +124,18 @@ def test_what_is_refused_stands_beside_its_field() -> None:
     assert isinstance(refused.value.__cause__, WeakPassword)
 
 
+def test_a_field_can_be_refused_with_a_code_of_the_projects_own() -> None:
+    taken = ErrorCode(90_777, "Somebody has it already.", 409)
+    with (
+        pytest.raises(FormError) as refused,
+        FormError.beside(email=(EmailTaken, taken), password=WeakPassword),
+    ):
+        raise EmailTaken("a@b.example has an account already")
+    error = refused.value
+    assert (error.number, error.status_code, error.message) == (90_777, 409, taken.message)
+    assert error.errors[0].field == "email"
+
+
 @pytest.mark.parametrize("error", [EmailTaken("x"), KeyError("x"), FormError()], ids=repr)
 def test_any_other_error_passes_the_block_beside_a_field(error: Exception) -> None:
     with pytest.raises(type(error)) as raised, FormError.beside(password=WeakPassword):

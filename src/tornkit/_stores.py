@@ -44,7 +44,7 @@ SESSIONS: Kinds[SessionStore] = Kinds(
     purpose="session store",
     inside="the session cannot be saved inside a self.db() block that writes",
     memory=MemoryStore,
-    sql=lambda _, connect: SQLStore(connect),
+    sql=lambda database, connect: SQLStore(connect, one_writer=database.backend.one_writer),
     redis=RedisStore,
 )
 

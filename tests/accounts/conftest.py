@@ -59,7 +59,7 @@ def ended() -> list[int]:
 
 @pytest.fixture
 def accounts(database: SQLDatabase, limits: Limits, ended: list[int]) -> Accounts[User]:
-    async def end_sessions(user_id: int) -> None:
+    async def end_sessions(user_id: int, spare: str | None) -> None:
         ended.append(user_id)
 
     return accounts_of(database, limiter=limits, end_sessions=end_sessions)

@@ -110,7 +110,7 @@ async def test_sessions_are_ended_where_somebody_must_leave(
 async def test_sessions_that_cannot_be_deleted_stop_no_change(
     database: SQLDatabase, error: SessionError, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def fail(user_id: int) -> None:
+    async def fail(user_id: int, spare: str | None) -> None:
         raise error
 
     accounts = accounts_of(database, end_sessions=fail)

@@ -57,7 +57,7 @@ def clock() -> Clock:
 def accounts(
     database: SQLDatabase, limits: Limits, ended: list[int], clock: Clock
 ) -> Accounts[User]:
-    async def end_sessions(user_id: int) -> None:
+    async def end_sessions(user_id: int, spare: str | None) -> None:
         ended.append(user_id)
 
     return accounts_of(

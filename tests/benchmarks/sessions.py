@@ -26,6 +26,8 @@ from tests.contracts.test_shared_sessions import keeping, place_of, prepare
 from tornkit.testing._session_contract.support import LATER, digest, stored
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from tornkit.sessions import SessionStore
 
 ROUNDS = 7
@@ -159,25 +161,29 @@ async def measure_operations(folder: Path, settings: dict[str, dict[str, object]
 async def operations(store: SessionStore) -> dict[str, float]:
     taken: dict[str, list[float]] = {}
     for number in range(OPERATIONS):
-        old, new, user = digest(f"old{number}"), digest(f"new{number}"), f"user{number}"
-        steps = {
-            "create": lambda: store.create(stored(old, name="Ada", cart=[1, 2, 3])),
-            "load": lambda: store.load(old),
-            "apply, a visit": lambda: store.apply(old, put={}, drop=(), **LATER),
-            "apply, two keys": lambda: store.apply(old, put={"x": "1"}, drop=["name"], **LATER),
-            "increment": lambda: store.increment(old, "n", 1, **LATER),
-            "rotate": lambda: store.rotate(old, stored(new, user, z=1), drop=["x"]),
-            "list_user": lambda: store.list_user(user),
-            "delete_user": lambda: store.delete_user(user),
-            "delete, nothing": lambda: store.delete(new),
-            "clear_expired": lambda: store.clear_expired(0),
-            "ping": store.ping,
-        }
-        for name, step in steps.items():
+        for name, operation in life(store, number).items():
             began = time.perf_counter()
-            await step()
+            await operation()
             taken.setdefault(name, []).append((time.perf_counter() - began) * 1e6)
     return {name: statistics.median(each) for name, each in taken.items()}
+
+
+def life(store: SessionStore, number: int) -> dict[str, Callable[[], Awaitable[object]]]:
+    """Return what happens to one session, in this order."""
+    old, new, user = digest(f"old{number}"), digest(f"new{number}"), f"user{number}"
+    return {
+        "create": lambda: store.create(stored(old, name="Ada", cart=[1, 2, 3])),
+        "load": lambda: store.load(old),
+        "apply, a visit": lambda: store.apply(old, put={}, drop=(), **LATER),
+        "apply, two keys": lambda: store.apply(old, put={"x": "1"}, drop=["name"], **LATER),
+        "increment": lambda: store.increment(old, "n", 1, **LATER),
+        "rotate": lambda: store.rotate(old, stored(new, user, z=1), drop=["x"]),
+        "list_user": lambda: store.list_user(user),
+        "delete_user": lambda: store.delete_user(user),
+        "delete, nothing": lambda: store.delete(new),
+        "clear_expired": lambda: store.clear_expired(0),
+        "ping": store.ping,
+    }
 
 
 if __name__ == "__main__":

@@ -52,7 +52,8 @@ class InDatabase(SessionStoreContract):
         async with database.connect(write=True) as connection:
             await create_tables(connection)
             await connection.execute(delete(session_table))
-        return SQLStore(partial(database.connect, prompt=True))
+        one_writer = database.backend.one_writer
+        return SQLStore(partial(database.connect, prompt=True), one_writer=one_writer)
 
     async def drop_store(self, store: SessionStore) -> None:
         await self._stack.aclose()

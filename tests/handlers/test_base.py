@@ -246,6 +246,7 @@ async def test_a_body_that_is_not_json_is_a_400_and_another_type_a_415(start: St
         assert answer.json()["code"] == 400
     assert (await client.put("/", content=b"[]", headers=headers)).status_code == 422
     assert (await client.put("/", data={"name": "x"})).status_code == 415
+    assert (await client.put("/", content=b'{"name": "x"}')).status_code == 415
     bad = b"name=%ff&age=1"
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert (await client.post("/", content=bad, headers=form)).status_code == 400

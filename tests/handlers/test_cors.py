@@ -20,12 +20,14 @@ from tornkit import (
     path,
     roles,
 )
-from tornkit.errors import DiscoveryError, TooManyRequests
+from tornkit.errors import DiscoveryError, TooManyRequests, TornkitError
+from tornkit.modules import mount
 
 if TYPE_CHECKING:
     import httpx
 
     from tests.handlers.conftest import StartSite
+    from tornkit import Settings
     from tornkit.testing import Client
 
 APP, EVIL = "https://app.example", "https://evil.example"
@@ -303,3 +305,25 @@ def test_a_wrong_type_is_refused_where_it_is_written() -> None:
         type("Own", (BaseHandler,), {"cors": ["https://app.example"]})
     with pytest.raises(DiscoveryError, match=r"test_cors\.py:\d+: Module\(\): cors is '\*'"):
         Module(access=PUBLIC, routes=[], cors="*")  # type: ignore[arg-type]
+
+
+async def test_a_module_can_take_its_origins_from_the_settings(start: StartSite) -> None:
+    def of_settings(settings: Settings) -> Cors | None:
+        return Cors(origins=settings.trusted_origins) if settings.trusted_origins else None
+
+    module = Module(name="api", access=PUBLIC, routes=[path("/", Api)], cors=of_settings)
+    for origins, expected in (([APP], APP), ([], None)):
+        client = await start(module, overrides={"trusted_origins": origins})
+        answer = await client.get("/api/", headers={"Origin": APP})
+        assert answer.headers.get("Access-Control-Allow-Origin") == expected
+
+
+@pytest.mark.parametrize(
+    "given", [lambda settings: 5, lambda settings: settings.nothing], ids=["number", "raises"]
+)
+def test_a_function_of_the_settings_that_fails_is_named_with_its_module(given: Any) -> None:
+    module = Module(name="api", access=PUBLIC, routes=[], cors=given)
+    with pytest.raises(TornkitError, match="cors of module 'api'|cors") as refused:
+        mount([module], settings=object())
+    assert refused.value.check_id == "modules.bad-module"
+    assert refused.value.file == __file__

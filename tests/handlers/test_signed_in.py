@@ -13,6 +13,7 @@ from tornkit import (
     PUBLIC,
     SIGNED_IN,
     BaseHandler,
+    ErrorCode,
     Module,
     WebSocketHandler,
     path,
@@ -75,7 +76,11 @@ class Everywhere(BaseHandler):
 
 class Password(BaseHandler):
     async def post(self) -> None:
-        await self.accounts.set_password(self.current_user, "another long password")
+        self.session["basket"] = "full"
+        await self.save_session()
+        await self.accounts.set_password(
+            self.current_user, "another long password", spare=self.session.handle
+        )
         await self.sign_in(self.current_user)
         self.response_json()
 
@@ -314,6 +319,8 @@ class TestTheEnd:
         assert await status(client, renewed) == 200
         assert await status(client, there) == 401
         assert await status(client, here) == 401
+        kept = await client.application.sessions.load(renewed.partition("=")[2])
+        assert dict(kept) == {"basket": "full"}
 
     @pytest.mark.parametrize("how", ["password", "disabled", "e-mail"])
     async def test_comes_even_if_the_store_kept_the_session(
@@ -406,6 +413,23 @@ class TestRecentSignIn:
         assert (await client.post("/account/sensitive", headers=HTML)).status_code == 303
         await client.post("/account/confirm", data={"password": PASSWORD})
         assert (await client.post("/account/sensitive", headers=HTML)).json()["done"]
+
+    async def test_that_is_missing_can_have_a_code_of_its_own(self, start: StartSite) -> None:
+        needed = ErrorCode(90_778, "Enter your password again.", 403)
+
+        class Coded(BaseHandler):
+            @require_recent_sign_in(minutes=10, code=needed)
+            async def get(self) -> None:
+                self.response_json()
+
+        coded = Module(name="coded", access=SIGNED_IN, routes=[path("/", Coded)])
+        client = await start(account, coded)
+        await client.sign_in(minutes_ago=9)
+        assert (await client.get("/coded/", headers=JSON)).status_code == 200
+        await client.sign_in(minutes_ago=11)
+        answer = await client.get("/coded/", headers=JSON)
+        assert (answer.status_code, answer.json()["code"]) == (403, 90_778)
+        assert (await client.get("/coded/", headers=HTML)).status_code == 302
 
     async def test_guards_the_handshake_of_a_websocket(self, start: StartSite) -> None:
         client = await start(account)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import itertools
 import json
 import logging
 import re
@@ -32,6 +33,7 @@ from tests.examples.generated import SCHOOL, is_trace
 from tests.sessions.redis_server import RedisServer
 from tornkit import logs
 from tornkit.accounts import Passwords
+from tornkit.accounts.limiting import SIGN_IN_ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -136,6 +138,10 @@ class Visit:
     tokens: list[str] = field(default_factory=list)
     answers: list[tuple[str, str]] = field(default_factory=list)
 
+    @property
+    def accounts(self) -> Any:
+        return self.application.accounts
+
     async def ask(
         self, method: str, page: str, *, cookie: str | None = None, **sent: Any
     ) -> httpx.Response:
@@ -171,7 +177,7 @@ class Visit:
         found = re.findall(r"token=([\w-]+)", "\n".join(mails))
         assert len(set(found)) == len(self.tokens) + 1
         self.tokens.append(found[-1])
-        return found[-1]
+        return self.tokens[-1]
 
     async def is_known(self, cookie: str) -> bool:
         answer = await self.ask("GET", "/account/is-signed-in", cookie=cookie, headers=JSON)
@@ -200,7 +206,7 @@ class Visit:
             yield "tables", "\n".join(database.iterdump()).encode()
         if self.redis is not None:
             # It holds every command that changed something, also what is deleted by now.
-            written = [path for path in self.redis.folder.rglob("*.aof")]
+            written = list(self.redis.folder.rglob("*.aof"))
             assert any(b"HSET" in path.read_bytes().upper() for path in written)
             for path in written:
                 yield "redis", path.read_bytes()
@@ -212,9 +218,7 @@ class Visit:
         return [
             where
             for where, held in self.kept()
-            if any(
-                each in held and not (each in form and where in RESET_FORMS) for each in wanted
-            )
+            if any(each in held and not (each in form and where in RESET_FORMS) for each in wanted)
         ]
 
 
@@ -376,10 +380,9 @@ async def change_password(visit: Visit) -> None:
 
 
 async def end_sessions(visit: Visit) -> None:
-    here = visit.cookie
-    visit.cookie = ""
+    visit.cookie = ""  # the other device keeps its own
     await sign_in(visit, visit.passwords[-1])
-    page = await visit.ask("GET", "/account/sessions", cookie=here)
+    page = await visit.ask("GET", "/account/sessions")
     handles = re.findall(r'name="handle" value="(\w+)"', page.text)
     assert len(handles) == 1
     assert (await visit.post("/account/sessions", handle=handles[0])).status_code == 303
@@ -411,8 +414,15 @@ async def be_throttled(visit: Visit) -> None:
 
 
 class TestSecrets:
-    @pytest.mark.parametrize("store", ["database", "redis"])
-    @pytest.mark.parametrize("environment", ["development", "production"])
+    @pytest.mark.parametrize(
+        ("environment", "store"),
+        [
+            ("development", "database"),
+            ("production", "redis"),
+            pytest.param("development", "redis", marks=pytest.mark.slow),
+            pytest.param("production", "database", marks=pytest.mark.slow),
+        ],
+    )
     async def test_are_kept_logged_and_shown_nowhere(
         self, school: Path, environment: str, store: str
     ) -> None:
@@ -424,7 +434,12 @@ class TestSecrets:
                 assert len(visit.tokens) == 1
                 assert visit.leaks() == []
                 text = "\n".join(visit.logged.lines)
-                for line in ("signed in: user 1", "wrong password: user 1", "throttled", "token=***"):
+                for line in (
+                    "signed in: user 1",
+                    "wrong password: user 1",
+                    "throttled",
+                    "token=***",
+                ):
                     assert line in text
 
     @pytest.mark.parametrize("store", ["database", "redis"])
@@ -443,3 +458,213 @@ class TestSecrets:
         assert "GET /failing/leak 200" in found
         assert any(each.endswith(": leak") for each in found)
         assert {"redis"} <= {*found} if redis else {"tables", "file site.db-wal"} <= {*found}
+
+
+class TestReplays:
+    @pytest.mark.parametrize("store", ["database", "redis"])
+    async def test_of_all_cookies_ever_given_only_the_last_one_opens(
+        self, school: Path, store: str
+    ) -> None:
+        """Sign-out, sign-in, confirmed, changed and reset passwords, other roles, all ended."""
+        with contextlib.ExitStack() as stack:
+            redis = stack.enter_context(RedisServer()) if store == "redis" else None
+            async with visiting(school, redis=redis) as visit:
+                await use_everything(visit)
+                before = visit.cookie
+                await visit.accounts.change_roles(EMAIL, add=["teacher"])
+                assert (await visit.ask("GET", "/teacher/")).status_code == 200
+                assert visit.cookie != before
+                *dead, living = dict.fromkeys(visit.cookies)
+                assert len(dead) > 7
+                known = [each for each in dead if await visit.is_known(each)]
+                assert known == []
+                assert await visit.is_known(living)
+
+    async def test_a_planted_session_is_neither_signed_in_nor_told_anything(
+        self, school: Path
+    ) -> None:
+        async with visiting(school) as visit:
+            await visit.ask("GET", "/failing/echo?sent=planted")
+            planted = visit.cookie
+            assert planted
+            await register(visit)
+            await sign_in(visit, visit.passwords[-1])
+            assert not await visit.is_known(planted)
+            assert "Set-Cookie" not in (await visit.ask("GET", "/", cookie=planted)).headers
+            visit.cookie = planted
+            await sign_in(visit, visit.passwords[-1])
+            assert visit.cookie != planted
+            assert not await visit.is_known(planted)
+
+
+NASTY = [
+    "\0a\0b@example.org",
+    "a\r\nSet-Cookie: planted=1\r\n\r\n<p>\u2028\u0085\x1b[31m",
+    "/account/profile\0\r\nX-Planted: 1",
+]
+FORMS = {
+    "register": ("email", "password", "next"),
+    "login": ("email", "password", "remember", "next"),
+    "forgot": ("email", "next"),
+    "reset": ("token", "password", "email"),
+    "confirm": ("password", "next"),
+    "password": ("password", "new_password"),
+    "sessions": ("handle", "others"),
+}
+
+
+class TestHostileValues:
+    async def test_in_a_form_are_refused_or_harmless(self, school: Path) -> None:
+        async with visiting(school) as visit:
+            await register(visit)
+            right = {"email": EMAIL, "password": visit.passwords[-1]}
+            await sign_in(visit, right["password"])
+            fields = [(form, name) for form, names in FORMS.items() for name in names]
+            for (form, name), nasty in itertools.product(fields, NASTY):
+                for how in ("data", "json", "params"):
+                    sent: dict[str, Any] = {how: {**right, name: nasty}}
+                    held, method = visit.cookie, "GET" if how == "params" else "POST"
+                    answer = await visit.ask(method, f"/account/{form}", **sent)
+                    assert answer.status_code < 500, (form, name, nasty)
+                    assert_nothing_planted(answer)
+                    if visit.cookie != held:  # what it did is undone for the next one
+                        await visit.accounts.set_password(EMAIL, right["password"])
+                        await sign_in(visit, right["password"])
+                    await visit.application.limiter.forget(SIGN_IN_ACCOUNT, EMAIL)
+
+    async def test_are_kept_and_shown_as_they_are(self, school: Path) -> None:
+        async with visiting(school) as visit:
+            for nasty in NASTY:
+                params = {"sent": nasty, "next": nasty}
+                answer = await visit.ask("GET", "/failing/echo", params=params)
+                assert answer.status_code == 302
+                assert answer.headers["Location"] in {"/nowhere-else", "/account/profile"}
+                assert_nothing_planted(answer)
+                assert (await visit.ask("GET", "/account/login")).status_code == 200
+
+    @pytest.mark.parametrize(
+        "name", ["Cookie", "User-Agent", "Accept", "Origin", "Referer", "X-Request-ID"]
+    )
+    async def test_in_a_header_end_in_a_400_or_are_harmless(self, school: Path, name: str) -> None:
+        async with visiting(school) as visit:
+            await visit.ask("GET", "/failing/echo?sent=1")
+            port = visit.client.base_url.port
+            for nasty in (
+                b"\0",
+                b"a\0b",
+                b"a\r\rb",
+                b"\x0b\x0c",
+                b"\xff\xfe",
+                b"\x1b[31m",
+                b"\x85",
+            ):
+                start = f"GET /failing/echo?sent=1 HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+                cookie = f"Cookie: {visit.cookie}; " if name == "Cookie" else f"{name}: "
+                head = start.encode() + cookie.encode() + nasty
+                answer = await exchange(port, head + b"\r\nConnection: close\r\n\r\n")
+                assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 302")), (nasty, answer)
+                assert b"anted" not in answer
+
+    async def test_are_shown_as_text(self, school: Path) -> None:
+        script = "<script>alert(1)</script>"
+        attribute = '"><img src=x onerror=alert(1)>'
+        async with visiting(school) as visit:
+            headers = {"User-Agent": script}
+            for sent in (script, attribute):
+                await visit.ask("GET", "/failing/echo", params={"sent": sent}, headers=headers)
+                for answer in (
+                    await visit.ask("GET", "/account/login", params={"next": f"/{sent}"}),
+                    await visit.post("/account/login", email=sent, password="x"),
+                    await visit.post("/account/forgot", email=f"{sent}@example.org"),
+                    await visit.ask("GET", f"/nowhere/{quote(sent)}"),
+                    await visit.ask("GET", "/failing/bug", params={"token": sent}),
+                    await visit.ask("GET", "/account/login", params={"next": b"\xff"}),
+                ):
+                    assert sent not in answer.text
+                    assert "<img" not in answer.text
+                    assert "<script" not in answer.text
+            await visit.post(
+                "/account/register", email="<b>@example.org", password=visit.password()
+            )
+            for page in ("profile", "sessions"):
+                answer = await visit.ask("GET", f"/account/{page}")
+                assert answer.status_code == 200
+                assert "<b>" not in answer.text
+
+
+def assert_nothing_planted(answer: httpx.Response) -> None:
+    assert not [name for name in answer.headers if "planted" in name.lower()]
+    assert "planted" not in answer.headers.get("Set-Cookie", "")
+
+
+async def exchange(port: int | None, sent: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(sent)
+        return await reader.read()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+class TestPages:
+    async def test_everybody_who_is_signed_in_can_sign_out_on_every_page(
+        self, school: Path
+    ) -> None:
+        async with visiting(school) as visit:
+            await register(visit)
+            await sign_in(visit, visit.passwords[-1])
+            await visit.accounts.change_roles(EMAIL, add=["teacher", "student", "principal"])
+            pages = ["/", "/teacher/", "/student/", "/principal/", "/nowhere", "/account/logout"]
+            pages += [f"/account/{name}" for name in ("profile", "password", "sessions")]
+            for page in pages:
+                shown = (await visit.ask("GET", page)).text
+                assert 'action="/account/logout"' in shown, page
+
+    async def test_hold_no_script_and_load_nothing_from_elsewhere(self, school: Path) -> None:
+        async with visiting(school, "production") as visit:
+            for page in ("/", "/account/login", "/account/register", "/nowhere"):
+                shown = (await visit.ask("GET", page)).text
+                assert "<script" not in shown
+                assert not re.findall(r'(?:src|href|action)="(?!/|#)', shown)
+
+    async def test_a_new_site_has_no_account(self, school: Path) -> None:
+        async with visiting(school, "production") as visit:
+            assert await visit.accounts.list() == []
+            for name in ("admin", "root", "test"):
+                form = {"email": f"{name}@example.org", "password": name}
+                assert (await visit.post("/account/login", **form)).status_code == 422
+
+    async def test_the_cookie_stays_small_whatever_is_kept(self, school: Path) -> None:
+        async with visiting(school, "production") as visit:
+            await visit.ask("GET", "/failing/echo", params={"sent": "x" * 20_000})
+            assert 60 < len(visit.cookie) < 200
+
+    async def test_json_is_never_wrapped_into_a_script(self, school: Path) -> None:
+        async with visiting(school) as visit:
+            answer = await visit.ask("GET", "/account/is-signed-in?callback=f&jsonp=f")
+            assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert answer.text.startswith("{")
+
+
+class TestEvents:
+    async def test_what_is_refused_leaves_a_line(self, school: Path) -> None:
+        async with visiting(school, "production") as visit:
+            await register(visit)
+            await sign_in(visit, visit.passwords[-1])
+            origin, host = {"Origin": "https://evil.example"}, {"Host": "evil.example"}
+            for sent, status, logged in (
+                (("GET", "/teacher/", {}), 403, "GET /teacher/ 403"),
+                (("POST", "/account/logout", origin), 403, "'https://evil.example' not allowed"),
+                (("GET", "/", host), 400, "'evil.example' is not in allowed_hosts"),
+                (("GET", f"/account/reset?token={'x' * 43}", {}), 410, "reset refused"),
+                (("GET", "/account/profile?page=%00", {}), 200, "GET /account/profile?page=%00"),
+            ):
+                method, page, headers = sent
+                visit.logged.lines.clear()
+                answer = await visit.ask(method, page, headers=headers)
+                assert answer.status_code == status
+                found = [line for line in visit.logged.lines if logged in line]
+                assert found, (page, visit.logged.lines)
+                assert any(line.startswith("tornkit.access") for line in visit.logged.lines)

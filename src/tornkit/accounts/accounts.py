@@ -36,7 +36,7 @@ class Accounts(SigningIn[UserT], Resets[UserT], Changes[UserT], RoleChanges[User
         sign_in_per_account: how often somebody may try to sign in to one account.
         sign_in_per_address: how often from one network.
         network_of: returns the network that an IP address is counted with.
-        end_sessions: deletes the sessions of a user's id.
+        end_sessions: deletes the sessions of a user's id, but for one by its handle.
         clock: returns seconds since the epoch.
     """
 

@@ -65,7 +65,7 @@ class AccountsBase(Generic[UserT]):
         sign_in_per_account: Rate = Rate(10, 900),  # noqa: B008 - it is frozen
         sign_in_per_address: Rate = Rate(100, 900),  # noqa: B008 - it is frozen
         network_of: Callable[[str], str] = str,
-        end_sessions: Callable[[int], Awaitable[object]] | None = None,
+        end_sessions: Callable[[int, str | None], Awaitable[object]] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.user_model = user_model
@@ -199,12 +199,12 @@ class AccountsBase(Generic[UserT]):
             kept = await session.scalar(select(model.security_stamp).where(model.id == user.id))
         remember(user, security_stamp=kept or stamp)
 
-    async def _end_sessions(self, user_id: int) -> None:
+    async def _end_sessions(self, user_id: int, spare: str | None = None) -> None:
         """Delete a user's sessions from their store; those that stay there are over as well."""
         if self._delete_sessions is None:
             return
         try:
-            await self._delete_sessions(user_id)
+            await self._delete_sessions(user_id, spare)
         except SessionError as failure:
             logger.warning(
                 "the sessions of user %s are over, but still in their store: %s", user_id, failure

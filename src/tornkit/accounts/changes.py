@@ -24,8 +24,16 @@ class Changes(AccountsBase[UserT]):
     A user object that is passed in has the new values afterwards.
     """
 
-    async def set_password(self, user: UserT | str, password: str) -> None:
+    async def set_password(
+        self, user: UserT | str, password: str, *, spare: str | None = None
+    ) -> None:
         """Give a user another password; all the user's sessions and reset links end.
+
+        Args:
+            user: whose it is.
+            password: what the user chose.
+            spare: the handle of a session that is to keep its data; it goes on when the user
+                is signed in there once more.
 
         Raises:
             WeakPassword: the password breaks a rule.
@@ -38,7 +46,7 @@ class Changes(AccountsBase[UserT]):
             changed = await self._change(session, owner, password_hash=renewed)
         remember(owner, **changed)
         logger.info("password changed: user %s", owner.id)
-        await self._end_sessions(owner.id)
+        await self._end_sessions(owner.id, spare)
 
     async def set_active(self, user: UserT | str, active: bool) -> None:
         """Let a user in, or keep the user out at once, sessions included.

@@ -58,9 +58,7 @@ def list_sessions(site: Site, *, email: str) -> None:
 
 @sessions.command(epilog="Example: tornkit sessions revoke --user ada@school.example")
 @_USER
-@click.option(
-    "--session", "handle", metavar="SESSION", help="Only this one, as `list` names it."
-)
+@click.option("--session", "handle", metavar="SESSION", help="Only this one, as `list` names it.")
 @site_options
 def revoke(site: Site, *, email: str, handle: str | None) -> None:
     """End all sessions of a user, or one of them."""

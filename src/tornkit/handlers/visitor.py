@@ -227,9 +227,7 @@ class VisitorHandler(LifecycleHandler):
             if is_own:
                 await self.sign_out()
             return
-        for each in await self._sessions.list_user(user_id):
-            if each.handle != self.session.handle:
-                await self._sessions.revoke_handle(user_id, each.handle)
+        await self._sessions.revoke_user(user_id, self.session.handle)
         self.session.renew(self.session.mark if isinstance(user, str | int) else mark_of(user))
 
     def signed_in_within(self, seconds: float) -> bool:

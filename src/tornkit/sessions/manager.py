@@ -307,10 +307,18 @@ class Sessions:
             if id_hash in session._revoked:
                 session._revoked.remove(id_hash)
 
-    async def revoke_user(self, user_id: str | int) -> int:
-        """End every session of a user at once; return how many there were."""
+    async def revoke_user(self, user_id: str | int, spare: str | None = None) -> int:
+        """End every session of a user at once; return how many there were.
+
+        Args:
+            user_id: whose they are.
+            spare: the handle of one that stays.
+        """
         user = _values.check_user_id(user_id)
-        return await self._finish(self.store.delete_user(user))
+        if spare is None:
+            return await self._finish(self.store.delete_user(user))
+        others = [each for each in await self.store.list_user(user) if each.id_hash != spare]
+        return sum([await self._finish(self.store.delete(each.id_hash)) for each in others])
 
     async def revoke_handle(self, user_id: str | int, handle: str) -> bool:
         """End the session of a user that `list_user` gave this handle; False if none."""

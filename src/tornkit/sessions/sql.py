@@ -1,15 +1,15 @@
 """Sessions in any SQL database that SQLAlchemy reaches with asyncio.
 
 Every change first updates the row of its session and so holds it to the end of its short
-transaction: changes to one session queue up, those to different sessions do not. The
-tables are made by tornkit's own migrations.
+transaction: changes to one session queue up, those to different sessions do not. Changes to
+one session that come while a process is writing it are written together. The tables are made
+by tornkit's own migrations.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     CHAR,
@@ -26,19 +26,16 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError, StatementError
 
-from tornkit._text import printable
-from tornkit._uninterrupted import uninterrupted
-from tornkit.errors import DatabaseError, StoreUnavailable, TornkitError
-from tornkit.sessions import _values
+from tornkit._batches import Batches
+from tornkit._transactions import Connect, Transactions
+from tornkit.sessions._changes import Change, Refused, fold
 from tornkit.sessions.base import SessionStore, StoredSession
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import Collection, Mapping, Sequence
 
-    from sqlalchemy import Insert, Result, Row, Select
+    from sqlalchemy import Insert, Row
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 __all__ = [
@@ -49,15 +46,6 @@ __all__ = [
     "session_key_table",
     "session_table",
 ]
-
-T = TypeVar("T")
-
-
-class Connect(Protocol):
-    """Give a connection in a short transaction of its own, committed on leaving."""
-
-    def __call__(self, *, write: bool) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Begin; ``write`` tells whether anything will be changed."""
 
 
 def _exact_text(length: int) -> Any:
@@ -92,6 +80,9 @@ session_key_table = Table(
     Column("value", Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb"), nullable=False),
 )
 
+_GONE = object()  # the result of a change to a session that is not there
+# Clearing is as many transactions, for each must be over in time.
+_CLEAR_BATCH = 500
 _session, _key = session_table, session_key_table
 _LOAD = select(_session, _key.c.name, _key.c.value).select_from(_session.outerjoin(_key))
 
@@ -107,14 +98,19 @@ class SQLStore(SessionStore):
     Args:
         connect: see `Connect`; an open ``SQLDatabase.connect`` fits. It raises
             `DatabaseError` when the database fails or keeps it waiting too long.
+        one_writer: whether writers wait for each other anyway. Changes to one session are
+            then not carried out together, so that ``connect`` can refuse the one that was
+            asked for inside a block.
     """
 
-    def __init__(self, connect: Connect) -> None:
-        self._connect = connect
+    def __init__(self, connect: Connect, *, one_writer: bool = False) -> None:
+        self._transactions = Transactions(connect, purpose="session store")
+        self._one_writer = one_writer
+        self._batches: Batches[Change, Any] = Batches(self._carry_out)
 
     async def load(self, id_hash: str) -> StoredSession | None:
         """Return the session with all its values, or None."""
-        rows = await self._read(_LOAD.where(_session.c.id_hash == id_hash))
+        rows = await self._transactions.read(_LOAD.where(_session.c.id_hash == id_hash))
         if not rows:
             return None
         values = {row.name: row.value for row in rows if row.name is not None}
@@ -127,7 +123,7 @@ class SQLStore(SessionStore):
             await _insert(connection, stored)
             await _put(connection, stored.id_hash, stored.values)
 
-        await self._write(work)
+        await self._transactions.write(work)
 
     async def apply(
         self,
@@ -139,31 +135,46 @@ class SQLStore(SessionStore):
         expires_at: float,
     ) -> bool:
         """Set and delete keys and renew the times; False if the session is gone."""
-
-        async def work(connection: AsyncConnection) -> bool:
-            if not await _touch(connection, id_hash, seen_at, expires_at):
-                return False
-            await _drop(connection, id_hash, drop)
-            await _put(connection, id_hash, put)
-            return True
-
-        return await self._write(work)
+        change = Change(seen_at, expires_at, dict(put), frozenset(drop))
+        return await self._change(id_hash, change) is not _GONE
 
     async def increment(
         self, id_hash: str, name: str, by: int, *, seen_at: float, expires_at: float
     ) -> int | None:
         """Add to an integer and return it; None if the session is gone."""
-        mine = (_key.c.id_hash == id_hash) & (_key.c.name == name)
+        number = await self._change(id_hash, Change(seen_at, expires_at, counts=(name, by)))
+        return None if number is _GONE else number
 
-        async def work(connection: AsyncConnection) -> int | None:
-            if not await _touch(connection, id_hash, seen_at, expires_at):
-                return None
-            text = (await connection.execute(select(_key.c.value).where(mine))).scalar()
-            number = _values.add_to_text(text, by, name)
-            await _put(connection, id_hash, {name: str(number)})
-            return number
+    async def _change(self, id_hash: str, change: Change) -> Any:
+        if not self._one_writer:
+            return await self._batches.add(id_hash, change)
+        (result,) = await self._carry_out(id_hash, [change])
+        if isinstance(result, Exception):
+            raise result
+        return result
 
-        return await self._write(work)
+    async def _carry_out(self, id_hash: str, changes: Sequence[Change]) -> Sequence[Any]:
+        counted = {change.counts[0] for change in changes if change.counts is not None}
+        mine = (_key.c.id_hash == id_hash) & _key.c.name.in_(counted)
+
+        async def work(connection: AsyncConnection) -> Sequence[Any]:
+            last = changes[-1]
+            if not await _touch(connection, id_hash, last.seen_at, last.expires_at):
+                return [_GONE] * len(changes)
+            counters: dict[str, str] = {}
+            if counted:
+                found = await connection.execute(select(_key.c.name, _key.c.value).where(mine))
+                counters = {row.name: row.value for row in found}
+            written, results = fold(changes, counters)
+            await _drop(connection, id_hash, [n for n, text in written.items() if text is None])
+            put = {name: text for name, text in written.items() if text is not None}
+            await _put(connection, id_hash, put)
+            return results
+
+        try:
+            return await self._transactions.write(work)
+        except Refused as refused:
+            return refused.results
 
     async def rotate(
         self, id_hash: str, successor: StoredSession, *, drop: Collection[str]
@@ -182,7 +193,7 @@ class SQLStore(SessionStore):
             await connection.execute(delete(_session).where(_session.c.id_hash == id_hash))
             return True
 
-        return await self._write(work)
+        return await self._transactions.write(work)
 
     async def delete(self, id_hash: str) -> bool:
         """Delete a session; False if there is none."""
@@ -195,7 +206,7 @@ class SQLStore(SessionStore):
         # A session in rotation moves to a row that a statement begun earlier cannot see, but
         # in every new look exactly one of the two is there: look until there is none.
         while True:
-            found = await self._read(select(_session.c.id_hash).where(mine))
+            found = await self._transactions.read(select(_session.c.id_hash).where(mine))
             if not found:
                 return deleted
             for row in found:
@@ -204,7 +215,7 @@ class SQLStore(SessionStore):
     async def list_user(self, user_id: str) -> list[StoredSession]:
         """Return a user's sessions without their values, the last seen first."""
         wanted = select(_session).where(_session.c.user_id == user_id)
-        rows = await self._read(wanted.order_by(_session.c.seen_at.desc()))
+        rows = await self._transactions.read(wanted.order_by(_session.c.seen_at.desc()))
         return [_stored(row, {}) for row in rows]
 
     async def clear_expired(self, now: float) -> int:
@@ -213,77 +224,17 @@ class SQLStore(SessionStore):
         some = select(_session.c.id_hash).where(over).limit(_CLEAR_BATCH)
         cleared = 0
         while True:
-            hashes = [row.id_hash for row in await self._read(some)]
+            hashes = [row.id_hash for row in await self._transactions.read(some)]
             if hashes:
                 cleared += await self._delete(_session.c.id_hash.in_(hashes) & over)
             if len(hashes) < _CLEAR_BATCH:
                 return cleared
 
-    # --- transactions --------------------------------------------------------------------
-
     async def _delete(self, which: Any) -> int:
         async def work(connection: AsyncConnection) -> int:
             return (await connection.execute(delete(_session).where(which))).rowcount
 
-        return await self._write(work)
-
-    async def _read(self, query: Select[Any]) -> Sequence[Row[Any]]:
-        with _as_unavailable():
-            async with self._connect(write=False) as connection:
-                # aiosqlite would go on with a statement that nobody awaits, and psycopg would
-                # ask a server that may be silent to stop it.
-                found: Result[Any] = await uninterrupted(connection.execute(query))
-                return found.all()
-
-    async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """Run a transaction; again, a few times, when the database chose it to break a tie."""
-        with _as_unavailable():
-            for attempts_left in reversed(range(_ATTEMPTS)):
-                try:
-                    async with self._connect(write=True) as connection:
-                        # As above; aiosqlite would also hold the file's lock meanwhile.
-                        return await uninterrupted(work(connection))
-                except (SQLAlchemyError, TornkitError) as error:
-                    if not (attempts_left and _is_tie(error)):
-                        raise
-            raise AssertionError("the last attempt returns or raises")
-
-
-# Each is a transaction, which must be over in time however many sessions there are.
-_CLEAR_BATCH = 500
-# How often a transaction is tried that a database breaks off to resolve a deadlock.
-_ATTEMPTS = 5
-_TIE_STATES = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock
-_TIE_NUMBERS = frozenset({1020, 1213})  # MariaDB and MySQL: changed since read, deadlock
-
-
-def _is_tie(error: BaseException | None) -> bool:
-    """Tell whether a deadlock is at the bottom of it, whatever ``connect`` made of that."""
-    while error is not None and not isinstance(error, DBAPIError):
-        error = error.__cause__
-    driver = getattr(error, "orig", None)
-    number = next(iter(getattr(driver, "args", ())), None)
-    return getattr(driver, "sqlstate", None) in _TIE_STATES or number in _TIE_NUMBERS
-
-
-@contextmanager
-def _as_unavailable() -> Iterator[None]:
-    try:
-        yield
-    except (SQLAlchemyError, DatabaseError, OSError) as error:
-        if isinstance(error, StoreUnavailable):
-            raise
-        # The cause is kept for the log, where the values of a session have no business.
-        if isinstance(error, StatementError):
-            error.hide_parameters = True
-        origin = (error.orig if isinstance(error, DBAPIError) else None) or error
-        reason = next(iter(str(origin).splitlines()), "")
-        unmigrated = isinstance(error, ProgrammingError) or "no such table" in reason
-        raise StoreUnavailable(
-            f"the session store does not answer: {type(origin).__name__}: "
-            f"{printable(reason, limit=200)}",
-            hint="if its tables are missing, run: tornkit db upgrade" if unmigrated else "",
-        ) from error
+        return await self._transactions.write(work)
 
 
 async def _insert(connection: AsyncConnection, stored: StoredSession) -> None:

@@ -53,7 +53,9 @@ class Password(PasswordPage):
             form = self.parse_form(PasswordForm)
             await self.confirm(form.password)
             with FormError.beside(new_password=WeakPassword):
-                await self.accounts.set_password(user, form.new_password)
+                await self.accounts.set_password(
+                    user, form.new_password, spare=self.session.handle
+                )
         except AppError as error:
             self.show_form("account/password.html", error)
             return
