@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).parents[1] / "src" / "tornkit"
 
 FLOOR_0 = [
-    *["errors", "encoding", "access", "_text", "_imports", "_project", "_rates", "_policies", "_redis"],
-    *["_batches", "_transactions", "_uninterrupted"],
+    *["errors", "encoding", "access", "_text", "_imports", "_project", "_rates", "_policies"],
+    *["_redis", "_batches", "_transactions", "_uninterrupted"],
 ]
 FLOOR_1 = [
     *["settings", "routing", "sessions", "databases", "accounts", "tasks", "channels"],

@@ -72,6 +72,7 @@ def python(code: str, *args: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_importing_any_module_first_starts_nothing_and_warns_of_nothing() -> None:
     names = modules()
     assert "tornkit.errors" in names

@@ -34,7 +34,7 @@ CHANGES: dict[str, Any] = {
 }
 
 
-@pytest.fixture(params=["memory", "postgresql", "mysql"])
+@pytest.fixture(params=["memory", "postgresql", pytest.param("mysql", marks=pytest.mark.slow)])
 def url(request: pytest.FixtureRequest, servers: Callable[[str], str]) -> str:
     return "sqlite:///:memory:" if request.param == "memory" else servers(request.param)
 

@@ -43,7 +43,7 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "mysql"])
+@pytest.fixture(params=["sqlite", "postgresql", pytest.param("mysql", marks=pytest.mark.slow)])
 def url(request: pytest.FixtureRequest, tmp_path: Path, servers: Callable[[str], str]) -> str:
     return f"sqlite:///{tmp_path}/site.db" if request.param == "sqlite" else servers(request.param)
 

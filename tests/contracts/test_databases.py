@@ -62,7 +62,9 @@ def servers() -> Iterator[Callable[[str], str]]:
         yield url
 
 
-@pytest.fixture(params=["sqlite", "memory", "postgresql", "mysql"])
+@pytest.fixture(
+    params=["sqlite", "memory", "postgresql", pytest.param("mysql", marks=pytest.mark.slow)]
+)
 def database_url(
     request: pytest.FixtureRequest, tmp_path: Path, servers: Callable[[str], str]
 ) -> str:

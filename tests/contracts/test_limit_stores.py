@@ -63,7 +63,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
         yield url_of
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(
+    params=[
+        *(kind for kind in KINDS if kind != "mysql"),
+        pytest.param("mysql", marks=pytest.mark.slow),
+    ]
+)
 async def store(
     request: pytest.FixtureRequest, place: Callable[[str], str]
 ) -> AsyncIterator[LimitStore]:

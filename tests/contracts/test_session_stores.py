@@ -88,6 +88,7 @@ class TestPostgreSQL(OnServer):
     server = "postgresql"
 
 
+@pytest.mark.slow
 class TestMariaDB(OnServer):
     server = "mysql"
 

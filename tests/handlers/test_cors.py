@@ -171,7 +171,8 @@ async def test_a_path_that_no_route_of_the_module_has_can_be_read(start: StartSi
     asked = {"Origin": APP, **JSON}
     answer = await client.get("/api/missing", headers=asked)
     assert (answer.status_code, answer.headers[ALLOWED]) == (404, APP)
-    assert (await preflight(client, "/api/missing", method="PUT")).headers[ALLOWED] == APP
+    asked_first = await preflight(client, "/api/missing", method="PUT")
+    assert "PUT" in asked_first.headers["Access-Control-Allow-Methods"].split(", ")
     assert (await client.put("/api/missing", headers=asked)).status_code == 404
     assert (await client.get("/api", headers=asked)).headers[ALLOWED] == APP  # the 308
     for address in ("/missing", "/other/missing", "/apix", "/api/inner/missing"):
@@ -323,7 +324,7 @@ async def test_a_module_can_take_its_origins_from_the_settings(start: StartSite)
 )
 def test_a_function_of_the_settings_that_fails_is_named_with_its_module(given: Any) -> None:
     module = Module(name="api", access=PUBLIC, routes=[], cors=given)
-    with pytest.raises(TornkitError, match="cors of module 'api'|cors") as refused:
+    with pytest.raises(TornkitError, match="cors") as refused:
         mount([module], settings=object())
     assert refused.value.check_id == "modules.bad-module"
     assert refused.value.file == __file__

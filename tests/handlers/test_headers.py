@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import jinja2
 import pytest
 import tornado.web
 from tornado.httpclient import HTTPRequest
@@ -201,7 +202,7 @@ async def test_what_is_set_to_nothing_or_cleared_is_left_out(start: StartSite) -
 async def test_own_frame_options_stay_beside_an_own_policy(start: StartSite) -> None:
     class Own(BaseHandler):
         async def get(self) -> None:
-            self.set_header(POLICY, "frame-ancestors 'none'")
+            self.set_header(POLICY, "frame-ancestors https://partner.example")
             self.set_header("X-Frame-Options", "SAMEORIGIN")
             self.response("", "text/html")
 
@@ -233,6 +234,21 @@ async def test_the_nonce_is_in_the_header_only_where_it_is_used(start: StartSite
     assert f"script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'" in first.headers[POLICY]
     assert first.text == f"<script nonce={nonce}></script>"
     assert nonce_in(second.headers[POLICY]) not in (None, nonce)
+
+
+async def test_a_template_writes_the_nonce_that_is_in_the_header(start: StartSite) -> None:
+    class Rendered(BaseHandler):
+        async def get(self) -> None:
+            self.response_html("page.html", bad="<script></script>")
+
+    client = await start(home(path("/", Rendered)))
+    client.application.templates.loader = jinja2.DictLoader(
+        {"page.html": "<script>own</script>{{ bad|safe }}<i>{{ csp_nonce }}</i>"}
+    )
+    answer = await client.get("/")
+    nonce = nonce_in(answer.headers[POLICY])
+    assert nonce is not None
+    assert answer.text == f"<script nonce={nonce}>own</script><script></script><i>{nonce}</i>"
 
 
 async def test_a_page_with_a_nonce_is_kept_by_no_shared_cache(start: StartSite) -> None:

@@ -202,7 +202,10 @@ class TestSecrets:
         before = await start(home, overrides={"secret": OLD})
         await before.post("/")
         for secrets, expected in (((NEW, OLD), "kept"), ((NEW,), None)):
-            given: dict[str, object] = {"secret": secrets[0], "secret_fallbacks": list(secrets[1:])}
+            given: dict[str, object] = {
+                "secret": secrets[0],
+                "secret_fallbacks": list(secrets[1:]),
+            }
             after = await start(home, overrides=given)
             after.cookies = before.cookies
             assert (await after.get("/")).json()["value"] == expected

@@ -219,35 +219,18 @@ async def test_the_visitor_is_described_only_where_a_session_is_made() -> None:
     assert json.loads(stored.meta) == {"user_agent": "x" * 200, "ip": "::1"}
 
 
+WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
+
+
 @pytest.mark.parametrize(
     ("user_agent", "words"),
     [
-        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
-        (
-            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-            "Chrome/140.0.0.0 Safari/537.36",
-            "Chrome on Windows",
-        ),
-        (
-            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-            "Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0",
-            "Edge on Windows",
-        ),
-        (
-            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like "
-            "Gecko) Version/18.0 Safari/605.1.15",
-            "Safari on macOS",
-        ),
-        (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, "
-            "like Gecko) Version/18.0 Mobile/15E148 Safari/604.1",
-            "Safari on iPhone",
-        ),
-        (
-            "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) "
-            "Chrome/140.0.0.0 Mobile Safari/537.36",
-            "Chrome on Android",
-        ),
+        ("Mozilla (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        (f"Mozilla (Windows NT 10.0) {WEBKIT} Chrome/140.0 Safari/537", "Chrome on Windows"),
+        (f"Mozilla (Windows NT 10.0) {WEBKIT} Chrome/140.0 Edg/140.0", "Edge on Windows"),
+        (f"Mozilla (Macintosh; Intel Mac OS X 10_15_7) {WEBKIT} Safari/605", "Safari on macOS"),
+        ("Mozilla (iPhone; CPU iPhone OS 18_0 like Mac OS X) Safari/604.1", "Safari on iPhone"),
+        (f"Mozilla (Linux; Android 10; K) {WEBKIT} Chrome/140.0 Mobile", "Chrome on Android"),
         ("curl/8.5.0", "curl"),
         ("", "an unknown browser"),
         ("<script>", "an unknown browser"),

@@ -148,6 +148,7 @@ def passed(folder: Path) -> str:
     return run(folder, "pytest", "-q", "-p", "no:cacheprovider", *PLUGIN).splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_the_fixtures_keep_their_promises_on_sqlite(tmp_path: Path) -> None:
     make(tmp_path, "sqlite:///data/site.db")
     (tmp_path / "data").mkdir(exist_ok=True)

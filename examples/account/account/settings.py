@@ -7,4 +7,4 @@ from tornkit.settings import Origin
 class Settings(tornkit.Settings, env_prefix="ACCOUNT_"):
     """What tornkit needs, and which clients may use the API."""
 
-    client_origins: list[Origin] = []  # such as "https://app.example.org"
+    client_origins: tuple[Origin, ...] = ()  # such as "https://app.example.org"

@@ -64,7 +64,7 @@ class ShieldedPool(AsyncAdaptedQueuePool):
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            stray = asyncio.ensure_future(_give_back(task))
+            stray = asyncio.ensure_future(self._give_back(task))
             _strays.add(stray)
             stray.add_done_callback(_strays.discard)
             raise
@@ -79,13 +79,15 @@ class ShieldedPool(AsyncAdaptedQueuePool):
             raise PoolTimeout(f"no connection within {self.fetch_timeout:g} s") from error
         return fetched
 
+    async def _give_back(self, task: asyncio.Task[PoolProxiedConnection]) -> None:
+        try:
+            connection = await task
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        except Exception:  # noqa: BLE001 - whoever would have cared is gone
+            return
+        await greenlet_spawn(self._let_go, connection)
 
-async def _give_back(task: asyncio.Task[PoolProxiedConnection]) -> None:
-    try:
-        connection = await task
-    except asyncio.CancelledError:
-        task.cancel()
-        raise
-    except Exception:  # noqa: BLE001 - whoever would have cared is gone
-        return
-    await greenlet_spawn(connection.close)
+    def _let_go(self, connection: PoolProxiedConnection) -> None:
+        connection.close()

@@ -24,6 +24,7 @@ from tornkit.databases.pools import ShieldedPool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from typing import Self
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
     from sqlalchemy.pool import PoolProxiedConnection
@@ -56,6 +57,10 @@ class PromptPool(ShieldedPool):
         _deadline.set(asyncio.get_running_loop().time() + self.fetch_timeout)
         return await super()._connect()
 
+    def _let_go(self, connection: PoolProxiedConnection) -> None:
+        # Closing would ask the server to roll back, and wait for the answer.
+        connection.invalidate()
+
 
 POOL: Final[dict[str, Any]] = {
     "poolclass": PromptPool,
@@ -66,20 +71,39 @@ POOL: Final[dict[str, Any]] = {
 """What an engine of such connections is made with."""
 
 
+class _Watch:
+    """Cut a driver's connection at a time of the loop, unless the block is left before."""
+
+    def __init__(self, connection: Any, latest: float, cut: Callable[[Any], None]) -> None:
+        self.late = False
+        self._connection, self._cut = connection, cut
+        self._timer = asyncio.get_running_loop().call_at(latest, self._give_up)
+
+    def _give_up(self) -> None:
+        self.late = True
+        self._cut(self._connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+
 def check_on_checkout(engine: AsyncEngine, cut: Callable[[Any], None]) -> None:
     """Ask each connection for a sign of life before it is used; replace one that gives none."""
     dialect: Any = engine.dialect
 
     def check(connection: Any, _record: Any, _proxy: Any) -> None:
-        loop = asyncio.get_running_loop()
-        latest = min(loop.time() + _PING_TIMEOUT, _deadline.get() - _MARGIN)
-        timer = loop.call_at(latest, cut, connection.driver_connection)
-        try:
-            dialect.do_ping(connection)
-        except dialect.loaded_dbapi.Error as error:
-            raise DisconnectionError("it gave no sign of life") from error
-        finally:
-            timer.cancel()
+        now = asyncio.get_running_loop().time()
+        latest = min(now + _PING_TIMEOUT, _deadline.get() - _MARGIN)
+        with _Watch(connection.driver_connection, latest, cut) as watch:
+            try:
+                dialect.do_ping(connection)
+            except dialect.loaded_dbapi.Error as error:
+                raise DisconnectionError("it gave no sign of life") from error
+        if watch.late:  # its answer and the cut came at the same time
+            raise DisconnectionError("its sign of life came too late")
 
     event.listen(engine.sync_engine, "checkout", check)
 
@@ -95,31 +119,21 @@ async def begin(engine: AsyncEngine, cut: Callable[[Any], None]) -> AsyncIterato
     Raises:
         TooLate: it was not over after `TIMEOUT` seconds.
     """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + TIMEOUT
+    deadline = asyncio.get_running_loop().time() + TIMEOUT
     try:
         async with asyncio.timeout_at(deadline):
             connection = await engine.connect()
     except (TimeoutError, PoolTimeout) as error:
         raise TooLate from error
     fetched: Any = await connection.get_raw_connection()
-    late = False
-
-    def give_up() -> None:
-        nonlocal late
-        late = True
-        cut(fetched.driver_connection)
-
-    timer = loop.call_at(deadline, give_up)
-    try:
-        async with _ended(connection):
-            yield connection
-    except Exception as error:
-        if late:
-            raise TooLate from error
-        raise
-    finally:
-        timer.cancel()
+    with _Watch(fetched.driver_connection, deadline, cut) as watch:
+        try:
+            async with _ended(connection):
+                yield connection
+        except Exception as error:
+            if watch.late:
+                raise TooLate from error
+            raise
 
 
 @asynccontextmanager

@@ -11,12 +11,12 @@ from tornado.web import HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from tornkit.errors import AppError
-from tornkit.handlers.visitor import VisitorHandler
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from tornkit.errors import ErrorCode
+    from tornkit.handlers.visitor import VisitorHandler
 
     Check = Callable[[Any], Awaitable[None]]
     Target = TypeVar("Target", bound=Callable[..., Any])

@@ -169,9 +169,13 @@ class HeadersHandler(RequestHandler):
             headers[_FRAMES] = options
 
     def _add_vary(self, name: str) -> None:
-        present = [part.strip() for part in self._headers.get("Vary", "").split(",")]
-        if name.lower() not in map(str.lower, present) and "*" not in present:
-            self.set_header("Vary", ", ".join([*filter(None, present), name]))
+        known = self._headers.get("Vary")
+        if known is None:
+            self._headers["Vary"] = name
+            return
+        present = [part.strip() for part in known.split(",") if part.strip()]
+        if name.lower() not in (part.lower() for part in present) and "*" not in present:
+            self._headers["Vary"] = ", ".join([*present, name])
 
     # --- Tornado's templates -------------------------------------------------------------
 

@@ -407,15 +407,6 @@ class VisitorHandler(LifecycleHandler):
             shape["max_age"] = math.ceil(age)
         self.set_cookie(cookie.name, sessions.cookie_value(session), **shape)
 
-    def _add_vary(self, name: str) -> None:
-        known = self._headers.get("Vary")
-        if known is None:
-            self._headers["Vary"] = name
-            return
-        present = [part.strip() for part in known.split(",") if part.strip()]
-        if name.lower() not in (part.lower() for part in present) and "*" not in present:
-            self._headers["Vary"] = ", ".join([*present, name])
-
 
 def _describe(request: HTTPServerRequest) -> dict[str, str]:
     # Of the request: a method of the handler would tie it and its session to each other, and
