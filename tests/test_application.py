@@ -148,7 +148,7 @@ async def test_expired_sessions_are_cleared_while_it_runs(
     import asyncio
 
     cleared = asyncio.Event()
-    monkeypatch.setattr("tornkit.application._CLEAR_EXPIRED_FIRST", 0.0)
+    monkeypatch.setattr("tornkit.application.composer._CLEAR_EXPIRED_FIRST", 0.0)
     application = make(tmp_path, **{"session.store": "memory://"})
 
     async def clear() -> int:

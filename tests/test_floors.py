@@ -29,7 +29,7 @@ FLOOR_1 = [
 FLOORS = {
     **dict.fromkeys(FLOOR_0, 0),
     **dict.fromkeys(FLOOR_1, 1),
-    **dict.fromkeys(["handlers", "modules", "_stores"], 2),
+    **dict.fromkeys(["handlers", "modules"], 2),
     "application": 3,
     **dict.fromkeys(["testing", "checks"], 4),
     **dict.fromkeys(["cli", "__main__"], 5),

@@ -454,7 +454,7 @@ class TestApplication:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         cleared = asyncio.Event()
-        monkeypatch.setattr("tornkit.application._CLEAR_EXPIRED_FIRST", 0.0)
+        monkeypatch.setattr("tornkit.application.composer._CLEAR_EXPIRED_FIRST", 0.0)
         application = make(tmp_path, **{"session.store": "memory://"})
 
         async def fail() -> int:

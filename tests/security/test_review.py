@@ -132,6 +132,7 @@ class Visit:
     logged: Lines
     folder: Path
     redis: RedisServer | None
+    replays: bool = False
     cookie: str = ""
     cookies: list[str] = field(default_factory=list)
     passwords: list[str] = field(default_factory=list)
@@ -160,6 +161,8 @@ class Visit:
             pair, value = given[0].partition(";")[0], SimpleCookie(given[0])
             self.cookie = pair if next(iter(value.values())).value else ""
             self.cookies += [self.cookie] if self.cookie else []
+            if self.replays and held not in {"", self.cookie}:
+                assert not await self.is_known(held), f"after {where}"
         return answer
 
     async def post(self, page: str, **fields: str) -> httpx.Response:
@@ -469,6 +472,7 @@ class TestReplays:
         with contextlib.ExitStack() as stack:
             redis = stack.enter_context(RedisServer()) if store == "redis" else None
             async with visiting(school, redis=redis) as visit:
+                visit.replays = True  # each old cookie is tried at once, and all in the end
                 await use_everything(visit)
                 before = visit.cookie
                 await visit.accounts.change_roles(EMAIL, add=["teacher"])

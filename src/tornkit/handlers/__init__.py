@@ -1,7 +1,7 @@
 """What answers a request: `BaseHandler`, WebSockets, error pages, static files, health.
 
 Parsing paths is `tornkit.routing`'s work, keeping sessions `tornkit.sessions`'; here the
-parts that ``application.py`` hands over as one `Site` meet in a request.
+parts that `tornkit.application` hands over as one `Site` meet in a request.
 """
 
 from tornkit.handlers.base import BaseHandler

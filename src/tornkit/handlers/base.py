@@ -10,7 +10,7 @@ from tornado.websocket import WebSocketHandler
 from tornkit import encoding
 from tornkit.errors import AppError, ErrorCode, TornkitError
 from tornkit.handlers import error_pages, forms, nonces
-from tornkit.handlers.visitor import VisitorHandler
+from tornkit.handlers.signing_in import SigningInHandler
 from tornkit.security.redirects import local_path
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["BaseHandler"]
 
 
-class BaseHandler(VisitorHandler):
+class BaseHandler(SigningInHandler):
     """Answer requests of a site; a subclass adds ``get``, ``post`` and so on.
 
     Example:

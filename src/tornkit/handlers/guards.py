@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from tornkit.errors import ErrorCode
-    from tornkit.handlers.visitor import VisitorHandler
+    from tornkit.handlers.signing_in import SigningInHandler
 
     Check = Callable[[Any], Awaitable[None]]
     Target = TypeVar("Target", bound=Callable[..., Any])
@@ -88,7 +88,7 @@ def require_recent_sign_in(
     if not minutes > 0:
         raise ValueError(f"require_recent_sign_in(): minutes is {minutes!r}, not positive")
 
-    async def check(handler: VisitorHandler) -> None:
+    async def check(handler: SigningInHandler) -> None:
         if handler.current_user is None:
             handler.turn_stranger_away()
         elif not handler.signed_in_within(minutes * 60):
@@ -97,7 +97,7 @@ def require_recent_sign_in(
     return lambda target: guard(target, check)
 
 
-def _ask_again(handler: VisitorHandler, code: ErrorCode | None) -> None:
+def _ask_again(handler: SigningInHandler, code: ErrorCode | None) -> None:
     url = handler.site.confirm_url
     if url is None or isinstance(handler, WebSocketHandler) or handler.wants_json():
         raise HTTPError(401, reason="Sign in again") if code is None else AppError(code)

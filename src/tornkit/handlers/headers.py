@@ -77,7 +77,7 @@ class HeadersHandler(RequestHandler):
 
     @property
     def site(self) -> Site:
-        """The parts of the application, as ``application.py`` handed them over."""
+        """The parts of the application, as `tornkit.application` handed them over."""
         return getattr(self.application, "site", _BARE_SITE)
 
     @property

@@ -2,7 +2,7 @@
 
 `VisitorHandler` loads both before ``prepare()``, lets in or refuses, and saves the session
 before the answer leaves. Sessions themselves are kept by `tornkit.sessions`, users by
-`tornkit.accounts`.
+`tornkit.accounts`; how visitors sign in and out is in `tornkit.handlers.signing_in`.
 """
 
 from __future__ import annotations
@@ -19,19 +19,15 @@ from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
 
 from tornkit.access import PUBLIC
 from tornkit.errors import AnswerError, DatabaseError, SessionError, StoreUnavailable
-from tornkit.handlers.blocks import OpenBlock, surrounding_block
 from tornkit.handlers.lifecycle import LifecycleHandler
 from tornkit.handlers.negotiation import wants_json
 from tornkit.routing import route_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tornado.httputil import HTTPServerRequest
 
     from tornkit.access import Access
-    from tornkit.accounts import Accounts
-    from tornkit.sessions import Session, SessionInfo, Sessions
+    from tornkit.sessions import Session, Sessions
 
 __all__ = ["SessionUser", "VisitorHandler", "mark_of"]
 
@@ -47,7 +43,7 @@ class SessionUser:
 
 
 class VisitorHandler(LifecycleHandler):
-    """Know the visitor: ``self.session``, ``self.current_user``, sign-in and the door."""
+    """Know the visitor: ``self.session``, ``self.current_user`` and the door."""
 
     uses_session = True
     """False for handlers of public routes that never look at the session: they then cost no
@@ -57,8 +53,6 @@ class VisitorHandler(LifecycleHandler):
     _session_failure: StoreUnavailable | DatabaseError | None = None
     _user: Any = None
     _visitor_read = False
-    _entering: Any = None  # who is signed in once the block around it has committed
-    _entering_in: OpenBlock | None = None
 
     # --- what handlers use ---------------------------------------------------------------
 
@@ -97,161 +91,9 @@ class VisitorHandler(LifecycleHandler):
     def current_user(self, value: Any) -> None:
         self._user = self._current_user = value
 
-    @property
-    def accounts(self) -> Accounts[Any]:
-        """The operations on the site's users.
-
-        Raises:
-            SessionError: the application has no ``user_model``.
-        """
-        if self.site.accounts is None:
-            raise SessionError(
-                "this application has no accounts",
-                hint="give Application(..., user_model=User)",
-            )
-        return self.site.accounts
-
     def wants_json(self) -> bool:
         """Tell whether the client asks for JSON rather than for a page; override it for an API."""
         return wants_json(self.request)
-
-    async def authenticate(self, email: str, password: str) -> Any:
-        """Return the active user whom this password belongs to, or None.
-
-        Tries are counted by account and by the visitor's address.
-
-        Raises:
-            TooManyRequests: too many tries; uncaught, a 429 with ``Retry-After``.
-            StoreUnavailable: they cannot be counted; uncaught, a 503.
-            SessionError: the application has no ``user_model``.
-        """
-        return await self.accounts.authenticate(email, password, address=self.request.remote_ip)
-
-    async def sign_in(
-        self, user: Any, *, roles: Iterable[str] = (), remember: bool = False
-    ) -> None:
-        """Sign a user in for this and the following requests, under a new session id.
-
-        Inside a ``self.db()`` block this happens when the block has committed: a user whose
-        row is rolled back is never signed in.
-
-        Args:
-            user: an object of the ``user_model``; without one, the user's id.
-            roles: what the user may enter, only where there is no ``user_model``.
-            remember: keep the user signed in for ``session.remember_timeout``, also when the
-                browser is closed.
-
-        Raises:
-            AnswerError: the headers, and with them the cookie, have left already.
-            SessionError: the user has not been stored yet, and so has no id.
-        """
-        self._refuse_after_headers("sign_in()")
-        if self.site.accounts is None:
-            user = SessionUser(str(user), frozenset(roles))
-        block = surrounding_block(self)
-        if block is None:
-            self._enter_as(user, remember=remember)
-        else:
-            self._entering, self._entering_in = (user, remember), block
-
-    def _enter_as(self, user: Any, *, remember: bool) -> None:
-        if user.id is None:
-            raise SessionError(
-                "sign_in() of a user who has no id", hint="add the user to the database first"
-            )
-        known_by_session = self.site.accounts is None
-        self.session.sign_in(
-            str(user.id),
-            sorted(user.roles) if known_by_session else None,
-            mark="" if known_by_session else mark_of(user),
-            remember=remember,
-        )
-        self.current_user = user
-
-    async def confirm_password(self, password: str) -> bool:
-        """Tell whether this is the password of who is signed in; if so, sign them in anew.
-
-        What `tornkit.require_recent_sign_in` guards is open again after it.
-
-        Raises:
-            TooManyRequests: too many tries; uncaught, a 429 with ``Retry-After``.
-        """
-        user = self.current_user
-        if user is None or await self.authenticate(user.email, password) is None:
-            return False
-        await self.sign_in(user, remember=self.session.remembered)
-        return True
-
-    def _block_left(self, block: OpenBlock, *, failed: bool) -> None:
-        waits_for = self._entering_in
-        if waits_for is None:
-            return
-        if failed and waits_for.is_within(block):
-            self._entering = self._entering_in = None
-        elif not failed and waits_for.is_over:
-            (user, remember), self._entering, self._entering_in = self._entering, None, None
-            self._enter_as(user, remember=remember)
-
-    async def sign_out(self) -> None:
-        """End the session; at once, even if this request then fails.
-
-        Inside a ``self.db()`` block it ends when the block does, committed or not.
-        """
-        self._refuse_after_headers("sign_out()")
-        self.session.sign_out()
-        self.current_user = None
-        if surrounding_block(self) is None:
-            await self._sessions.revoke(self.session)
-
-    async def sign_out_everywhere(self, user: Any, *, others_only: bool = False) -> None:
-        """End every session of a user, this one included if it is theirs.
-
-        Args:
-            user: an object of the ``user_model``, or a user's id.
-            others_only: keep this session, under a new id.
-
-        Raises:
-            AnswerError: inside a ``self.db()`` block; call it after the block.
-        """
-        if surrounding_block(self) is not None:
-            raise AnswerError(
-                "sign_out_everywhere() inside a self.db() block", hint="call it after the block"
-            )
-        user_id = str(getattr(user, "id", user))
-        if self.site.accounts is not None and not isinstance(user, str | int):
-            # It ends them even where the store forgets to.
-            await self.site.accounts.renew_stamp(user)
-        is_own = self.session.user_id == user_id
-        if not (is_own and others_only):
-            await self._sessions.revoke_user(user_id)
-            if is_own:
-                await self.sign_out()
-            return
-        await self._sessions.revoke_user(user_id, self.session.handle)
-        self.session.renew(self.session.mark if isinstance(user, str | int) else mark_of(user))
-
-    def signed_in_within(self, seconds: float) -> bool:
-        """Tell whether the visitor proved who they are within the last ``seconds``."""
-        at = self.session.signed_in_at
-        return at is not None and self._sessions.now() - at <= seconds
-
-    async def list_sessions(self) -> list[SessionInfo]:
-        """Return the living sessions of who is signed in, the last seen first.
-
-        That of this request is the one whose ``handle`` is ``self.session.handle``.
-        """
-        user_id = self.session.user_id
-        return [] if user_id is None else await self._sessions.list_user(user_id)
-
-    async def end_session(self, handle: str) -> bool:
-        """End one session of who is signed in, named as in `list_sessions`; False if none."""
-        user_id = self.session.user_id
-        if user_id is None:
-            return False
-        if handle == self.session.handle:
-            await self.sign_out()
-            return True
-        return await self._sessions.revoke_handle(user_id, handle)
 
     async def save_session(self) -> None:
         """Save the session's changes now; for WebSockets and long streams.

@@ -1,4 +1,4 @@
-"""`Application`: settings, modules and resources put together into one Tornado application.
+"""`Application`: what puts the parts of a site together.
 
 Values travel one way: the settings and the discovered modules come in, each room gets the
 part that it needs, and handlers get the result as one `tornkit.handlers.Site`.
@@ -11,38 +11,30 @@ import contextlib
 import importlib
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from argon2 import PasswordHasher
+from typing import TYPE_CHECKING, Any
 
 from tornkit import logs
-from tornkit._rates import Rate
-from tornkit._stores import LIMITS, SESSIONS, Kinds, StoreRefused, store_at
-from tornkit.accounts import Accounts
-from tornkit.databases import Databases, metadata_of
-from tornkit.errors import (
-    MailError,
-    RouteNotFound,
-    SettingProblem,
-    SettingsError,
-    StoreUnavailable,
-    TemplateError,
-    check_error_codes,
+from tornkit.application.parts import (
+    make_accounts,
+    make_cookie,
+    make_databases,
+    make_headers,
+    make_limiter,
+    make_mailer,
+    make_sessions,
+    secrets_of,
 )
+from tornkit.errors import RouteNotFound, StoreUnavailable, TemplateError, check_error_codes
 from tornkit.handlers import templates
 from tornkit.handlers.bodies import BoundedBody
 from tornkit.handlers.fallback import NotFound, adopt
 from tornkit.handlers.health import Live, Ready
-from tornkit.handlers.site import SessionCookie, Site
+from tornkit.handlers.site import Site
 from tornkit.handlers.static import StaticHandler
 from tornkit.handlers.static_files import StaticFiles
-from tornkit.mail import Mailer, default_sender, default_url, transport_of
 from tornkit.modules import discover, mount, slash_redirects
 from tornkit.routing import Route, RoutedApplication, path
-from tornkit.security.headers import SecurityHeaders
-from tornkit.security.limits import Limiter, client_network
-from tornkit.security.signing import Signer, key_version
-from tornkit.sessions import Sessions, SessionStore
+from tornkit.security.signing import key_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,19 +43,18 @@ if TYPE_CHECKING:
 
     from tornado.web import RequestHandler
 
+    from tornkit.accounts import Accounts
     from tornkit.mail import Transport
     from tornkit.modules import Module, MountedModule
     from tornkit.security.cors import Cors
+    from tornkit.sessions import SessionStore
     from tornkit.settings import Settings
 
 __all__ = ["Application"]
 
-Store = TypeVar("Store")
-
 _log = logging.getLogger("tornkit.application")
 _CLEAR_EXPIRED_FIRST, _CLEAR_EXPIRED_EVERY = 60.0, 3600.0  # seconds
 _PING_TIMEOUT = 1.0  # seconds
-_FAST_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 class Application(RoutedApplication):
@@ -104,14 +95,19 @@ class Application(RoutedApplication):
         self.known_roles = _roles_of(self.modules)
         package = modules.rpartition(".")[0] if isinstance(modules, str) else ""
         folder = _folder_of(package)
-        self.databases = _databases(settings, package, folder, user_model)
-        self.sessions = self._sessions(session_store)
+        self.databases = make_databases(settings, package, folder, user_model)
+        self.sessions = make_sessions(settings, self.databases, session_store)
         scheme, _, bind = settings.session.store.partition("://")
         in_bind = session_store is None and scheme == "database"
         self.session_bind = bind if in_bind else None
-        self.limiter = self._limiter(user_model, own_sessions=session_store is not None)
+        self.limiter = make_limiter(
+            settings,
+            self.databases,
+            own_sessions=session_store is not None,
+            has_users=user_model is not None,
+        )
         self.accounts = self._accounts(user_model)
-        self.mailer = _mailer(settings, mail_transport)
+        self.mailer = make_mailer(settings, mail_transport)
         self.templates = templates.create_environment(
             _existing(folder, "templates"),
             {each.url_path: each.templates for each in self.modules if each.templates},
@@ -132,7 +128,7 @@ class Application(RoutedApplication):
             config=settings,
             databases=self.databases,
             sessions=self.sessions,
-            cookie=_cookie(settings, package),
+            cookie=make_cookie(settings, package),
             accounts=self.accounts,
             limiter=self.limiter,
             templates=self.templates,
@@ -145,7 +141,7 @@ class Application(RoutedApplication):
             confirm_url=self._url_of("account:confirm") or self._url_of("account:login"),
             allowed_hosts=tuple(settings.allowed_hosts),
             mailer=self.mailer,
-            headers=_headers(settings),
+            headers=make_headers(settings),
             cors=_cors(self.modules),
         )
         self._draining = False
@@ -157,51 +153,14 @@ class Application(RoutedApplication):
     def _accounts(self, user_model: type[Any] | None) -> Accounts[Any] | None:
         if user_model is None:
             return None
-        # Tests sign users in by the dozen; their passwords guard nothing.
-        hasher = _FAST_HASHER if self.config.environment == "testing" else None
-        settings = self.config.accounts
-        return Accounts(
+        return make_accounts(
+            self.config,
             user_model,
-            self.databases["default"].session,
             self.known_roles,
-            hasher=hasher,
-            password_length=settings.password_length,
-            reset_timeout=settings.reset_timeout,
-            sign_in_per_account=Rate.parse(settings.sign_in_per_account),
-            sign_in_per_address=Rate.parse(settings.sign_in_per_address),
+            databases=self.databases,
             limiter=self.limiter,
-            network_of=client_network,
-            end_sessions=self.sessions.revoke_user,
+            sessions=self.sessions,
         )
-
-    def _sessions(self, given: SessionStore | None) -> Sessions:
-        settings = self.config.session
-        return Sessions(
-            self._store("session.store", settings.store, SESSIONS) if given is None else given,
-            idle_timeout=settings.idle_timeout,
-            absolute_timeout=settings.absolute_timeout,
-            remember_timeout=settings.remember_timeout,
-            touch_interval=settings.touch_interval,
-            signer=Signer(self._secrets, "session"),
-        )
-
-    def _secrets(self) -> list[str]:
-        config = self.config
-        return [each.get_secret_value() for each in (config.secret, *config.secret_fallbacks)]
-
-    def _limiter(self, user_model: type[Any] | None, *, own_sessions: bool) -> Limiter:
-        url = self.config.limits.store or self.config.session.store
-        if own_sessions and not self.config.limits.store:
-            # The setting of the sessions counts for nothing; tries to sign in must be shared.
-            url = "memory://" if user_model is None else "database://default"
-        return Limiter(self._store("limits.store", url, LIMITS))
-
-    def _store(self, key: str, url: str, kinds: Kinds[Store]) -> Store:
-        try:
-            return store_at(url, kinds, self.databases)
-        except StoreRefused as refused:
-            problem = (refused.shown, refused.expected, refused.hint)
-            raise _bad_setting(self.config, key, *problem) from None
 
     def _tornado_settings(self) -> dict[str, Any]:
         return {
@@ -251,7 +210,7 @@ class Application(RoutedApplication):
         """
         self.config.create_paths()
         # Only now: reading a generated secret writes its file, and listing routes must not.
-        secrets = self._secrets()
+        secrets = secrets_of(self.config)
         self.settings.setdefault("cookie_secret", {key_version(each): each for each in secrets})
         self.settings.setdefault("key_version", key_version(secrets[0]))
         self.compile_routes()
@@ -349,68 +308,6 @@ def _folder_of(package: str) -> Path | None:
 
 def _existing(folder: Path | None, name: str) -> Path | None:
     return folder / name if folder is not None and (folder / name).is_dir() else None
-
-
-def _databases(
-    settings: Settings, package: str, folder: Path | None, user_model: type[Any] | None
-) -> Databases:
-    metadata = dict(metadata_of(package)) if package else {}
-    if user_model is not None:
-        metadata.setdefault("default", user_model.metadata)
-    return Databases(
-        settings.database_urls(),
-        migrations=folder / "migrations" if folder else None,
-        metadata=metadata,
-        library=_library_binds(settings, user_model),
-    )
-
-
-def _library_binds(settings: Settings, user_model: type[Any] | None) -> set[str]:
-    """Return the binds with tables of tornkit's own: sessions, limits, reset tokens."""
-    urls = (settings.session.store.partition("://"), settings.limits.store.partition("://"))
-    binds = {rest for scheme, _, rest in urls if scheme == "database"}
-    if user_model is not None:
-        binds.add("default")
-    return binds & set(settings.databases)
-
-
-def _mailer(settings: Settings, transport: Transport | None) -> Mailer:
-    url = settings.mail.url or default_url(settings.environment)
-    sender = settings.mail.sender or default_sender(settings.allowed_hosts)
-    try:
-        transport = transport or transport_of(url, settings.project_dir)
-    except MailError as refused:
-        scheme, colon, _ = url.partition(":")
-        shown = f"{scheme}://…" if colon else url  # the rest may hold a password
-        raise _bad_setting(settings, "mail.url", shown, refused.message, refused.hint) from None
-    try:
-        return Mailer(transport, sender=sender)
-    except MailError as refused:
-        raise _bad_setting(settings, "mail.sender", sender, refused.hint) from None
-
-
-def _bad_setting(
-    settings: Settings, key: str, shown: str, expected: str, hint: str = ""
-) -> SettingsError:
-    origin = settings.origins.get(key, "default")
-    return SettingsError([SettingProblem(key, origin, repr(shown), expected, hint)])
-
-
-def _cookie(settings: Settings, package: str) -> SessionCookie:
-    secure = settings.environment == "production"
-    name = settings.session.cookie_name or f"{package.replace('.', '_') or 'tornkit'}_session"
-    return SessionCookie(f"__Host-{name}" if secure else name, secure)
-
-
-def _headers(settings: Settings) -> SecurityHeaders:
-    security = settings.security
-    return SecurityHeaders(
-        content_security_policy=security.content_security_policy,
-        referrer_policy=security.referrer_policy,
-        # Whatever protocol this process sees: HTTPS usually ends at a proxy before it.
-        hsts=security.hsts if settings.environment == "production" else 0,
-        hsts_subdomains=security.hsts_subdomains,
-    )
 
 
 def _cors(modules: Iterable[MountedModule]) -> list[tuple[str, Cors | None]]:
