@@ -189,7 +189,7 @@ class Site:
         """Return the pools that miss a connection."""
         pools = []
         for database in self.application.databases.values():
-            for engine in (database.engine, database._prompt and database._prompt.writer):
+            for engine in (database.engine, database._prompt and database._prompt.engines.writer):
                 pool: Any = engine and engine.sync_engine.pool
                 if pool and pool.checkedout():
                     pools.append(pool.status())

@@ -43,7 +43,7 @@ async def database(
 
 def pool_of(database: SQLDatabase) -> Any:
     assert database._prompt is not None
-    return database._prompt.writer.sync_engine.pool
+    return database._prompt.engines.writer.sync_engine.pool
 
 
 async def sleep(database: SQLDatabase) -> None:

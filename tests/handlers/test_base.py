@@ -252,6 +252,18 @@ async def test_a_body_that_is_not_json_is_a_400_and_another_type_a_415(start: St
     assert (await client.post("/", content=bad, headers=form)).status_code == 400
 
 
+@pytest.mark.parametrize("name", ["a\0b", "\0", "\\u0000 is not one"])
+async def test_a_nul_is_refused_before_a_database_does_it(start: StartSite, name: str) -> None:
+    client = await start(home(path("/", Takes)))
+    expected = 422 if "\0" in name else 200
+    assert (await client.put("/", json={"name": name, "age": 3})).status_code == expected
+    headers = {"Accept": "application/json"}
+    form = await client.post("/", data={"name": name, "age": "3"}, headers=headers)
+    assert form.status_code == expected
+    if expected == 422:
+        assert [each["field"] for each in form.json()["errors"]] == ["name"]
+
+
 async def test_a_form_error_keeps_what_was_sent_but_no_password(start: StartSite) -> None:
     class Login(BaseModel):
         email: str

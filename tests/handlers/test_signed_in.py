@@ -391,6 +391,24 @@ class TestTheEnd:
         assert not ended.json()["ended"]
         assert await status(client, cookie) == 200
 
+    async def test_is_logged_and_can_be_asked_for_by_an_id(
+        self, start: StartSite, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class ById(BaseHandler):
+            async def post(self) -> None:
+                await self.sign_out_everywhere(self.current_user.id)
+                self.response_json()
+
+        by_id = Module(name="by_id", access=SIGNED_IN, routes=[path("/", ById)])
+        client = await start(account, by_id)
+        user = await user_of(client)
+        there, here = await log_in(client), await log_in(client)
+        with caplog.at_level("INFO", "tornkit.accounts"):
+            await client.post("/by-id/", headers={"Cookie": here})
+        assert [await status(client, each) for each in (there, here)] == [401, 401]
+        assert (await accounts_of(client).load(user.id)).security_stamp != user.security_stamp
+        assert f"signed out: user {user.id} from 127.0.0.1" in caplog.text
+
 
 class TestRecentSignIn:
     async def test_is_enough_for_a_while_and_then_asked_for_again(self, start: StartSite) -> None:

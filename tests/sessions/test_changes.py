@@ -15,7 +15,7 @@ from tornkit.testing._session_contract.support import A, stored
 
 NAMES = st.sampled_from(["a", "b", "c"])
 TEXTS = st.sampled_from(["1", "41", '"word"', "null"])
-TIMES = {"seen_at": 1.0, "expires_at": 2.0}
+TIMES: Any = {"seen_at": 1.0, "expires_at": 2.0}
 CHANGES = st.one_of(
     st.builds(
         Change,

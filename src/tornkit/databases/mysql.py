@@ -79,9 +79,7 @@ class MySQLBackend(Backend):
 
     def prompt_engines(self) -> Engines:
         """Make a second, small pool."""
-        engines = self._engines(prompt.POOL)
-        prompt.check_on_checkout(engines.writer, self.cut)
-        return engines
+        return self._engines(prompt.POOL)
 
     def _engines(self, pool: Mapping[str, Any]) -> Engines:
         writer = create_async_engine(

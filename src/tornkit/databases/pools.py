@@ -52,7 +52,6 @@ class ShieldedPool(AsyncAdaptedQueuePool):
 
     # Without this SQLAlchemy names the logger after our module, where INFO is shown.
     _sqla_logger_namespace = "sqlalchemy.pool.ShieldedPool"
-    fetch_timeout = FETCH_TIMEOUT
 
     def connect(self) -> PoolProxiedConnection:
         """Return a connection; one that arrives after its task was cancelled is given back."""
@@ -73,11 +72,14 @@ class ShieldedPool(AsyncAdaptedQueuePool):
         fetched: PoolProxiedConnection
         try:
             # Not every driver limits how long a silent server may keep it.
-            async with asyncio.timeout(self.fetch_timeout):
+            async with asyncio.timeout(self._patience()):
                 fetched = await greenlet_spawn(super().connect)
         except TimeoutError as error:
-            raise PoolTimeout(f"no connection within {self.fetch_timeout:g} s") from error
+            raise PoolTimeout("no connection in time") from error
         return fetched
+
+    def _patience(self) -> float:
+        return FETCH_TIMEOUT
 
     async def _give_back(self, task: asyncio.Task[PoolProxiedConnection]) -> None:
         try:

@@ -14,7 +14,7 @@ from tornkit.databases.blocks import Block, open_block
 from tornkit.databases.faults import explain
 from tornkit.databases.migrations import Migrations
 from tornkit.databases.pools import settle
-from tornkit.databases.prompt import TIMEOUT, TooLate, begin
+from tornkit.databases.prompt import TIMEOUT, Prompt, TooLate
 from tornkit.databases.urls import backend_for, masked
 from tornkit.errors import DatabaseError, MissingDriver
 
@@ -60,7 +60,7 @@ class SQLDatabase:
         self.dialect = self.backend.url.get_backend_name()
         self.migrations = Migrations(self, migrations, metadata, library=library)
         self._engines: Engines | None = None
-        self._prompt: Engines | None = None
+        self._prompt: Prompt | None = None
 
     def __repr__(self) -> str:
         return f"<SQLDatabase {self.name!r} {self.url}>"
@@ -105,7 +105,8 @@ class SQLDatabase:
             )
         try:
             await backend.prepare()
-            self._engines, self._prompt = backend.engines(), backend.prompt_engines()
+            self._engines, prompt = backend.engines(), backend.prompt_engines()
+            self._prompt = Prompt(prompt, backend.cut) if prompt is not None else None
         except OSError as error:
             raise DatabaseError(
                 f"database {self.name!r}: the folder of {self.url} cannot be made: "
@@ -128,7 +129,7 @@ class SQLDatabase:
         await settle()
         await engines.dispose()
         if prompt is not None:
-            await prompt.dispose()
+            await prompt.engines.dispose()
         await self.backend.release()
 
     def session(self, *, read_only: bool = False) -> AbstractAsyncContextManager[AsyncSession]:
@@ -187,7 +188,7 @@ class SQLDatabase:
     def _begin(self, *, write: bool, prompt: bool) -> AbstractAsyncContextManager[AsyncConnection]:
         engines = self._opened()
         if prompt and self._prompt is not None:
-            return begin(self._prompt.engine(write=write), self.backend.cut)
+            return self._prompt.begin(write=write)
         return engines.engine(write=write).begin()
 
     @property

@@ -6,6 +6,7 @@ import types
 import typing
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 from pydantic import AliasChoices, ValidationError
 from tornado.web import HTTPError
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["parse_form", "parse_json", "parse_query"]
 
 _SEVERAL = (list, set, frozenset, tuple)
+# Databases refuse it, each in its own way, long after this.
+_NUL = "This holds a NUL character."
 _MAX_ERRORS = 100  # a hostile body of a million bad items must not become a page of them
 
 
@@ -45,6 +48,8 @@ def parse_json(request: HTTPServerRequest, model: type[Model]) -> Model:
     # Without a type too: another site's page may send such a body without asking first.
     if not is_json(request.headers.get("Content-Type", "")):
         raise HTTPError(415, "expected a JSON body")
+    if b"\\u0000" in request.body and _holds_nul(_loads(request.body)):
+        raise FormError(message=_NUL)
     try:
         return model.model_validate_json(request.body)
     except ValidationError as invalid:
@@ -62,6 +67,9 @@ def _validate(model: type[Model], arguments: Mapping[str, list[bytes]]) -> Model
         for key in _keys(name, field)
     }
     values: dict[str, object] = {}
+    spoilt = [name for name, given in texts.items() if any("\0" in value for value in given)]
+    if spoilt:
+        raise FormError([FieldError(name, _NUL, "nul") for name in spoilt[:_MAX_ERRORS]])
     for name, given in texts.items():
         filled = [value for value in given if value]
         if filled:
@@ -86,6 +94,21 @@ def _text(value: bytes) -> str:
         return value.decode("utf-8")
     except UnicodeDecodeError:
         raise HTTPError(400, "a form field is not valid UTF-8") from None
+
+
+def _loads(body: bytes) -> object:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None  # whatever is wrong, pydantic says it
+
+
+def _holds_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_holds_nul(part) for pair in value.items() for part in pair)
+    return isinstance(value, list) and any(map(_holds_nul, value))
 
 
 def _takes_several(annotation: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from tornkit.errors import AnswerError, SessionError
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from tornkit.sessions import SessionInfo
 
 __all__ = ["SigningInHandler"]
+
+_log = logging.getLogger("tornkit.accounts")
 
 
 class SigningInHandler(VisitorHandler):
@@ -120,6 +123,8 @@ class SigningInHandler(VisitorHandler):
         Inside a ``self.db()`` block it ends when the block does, committed or not.
         """
         self._refuse_after_headers("sign_out()")
+        if self.session.user_id is not None:
+            _log.info("signed out: user %s from %s", self.session.user_id, self.request.remote_ip)
         self.session.sign_out()
         self.current_user = None
         if surrounding_block(self) is None:
@@ -174,4 +179,7 @@ class SigningInHandler(VisitorHandler):
         if handle == self.session.handle:
             await self.sign_out()
             return True
-        return await self._sessions.revoke_handle(user_id, handle)
+        ended = await self._sessions.revoke_handle(user_id, handle)
+        if ended:
+            _log.info("session ended: user %s from %s", user_id, self.request.remote_ip)
+        return ended
