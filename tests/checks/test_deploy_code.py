@@ -106,6 +106,14 @@ class Inline(Form):
     content_security_policy = {"script-src": "'unsafe-inline'"}
 
 
+class InheritedInline(Inline):
+    pass
+
+
+class InlineNoMore(Inline):
+    content_security_policy = {"script-src": "'self'"}
+
+
 class Maps(Form):
     content_security_policy = {"script-src": "https://maps.example", "img-src": "*"}
 
@@ -277,6 +285,16 @@ def test_a_policy_of_a_handler(deployed: Deployed) -> None:
     message = one(look(deployed, module(Inline)))
     assert (message.id, message.object) == ("deploy.csp-unsafe", "Inline")
     assert look(deployed, module(Maps)) == []
+
+
+def test_a_policy_that_handlers_inherit_is_told_once_of_the_class_that_has_it(
+    deployed: Deployed,
+) -> None:
+    routes = [path("/a", InheritedInline), path("/b", Inline), path("/c", InlineNoMore)]
+    message = one(look(deployed, Module(name="school", access=SIGNED_IN, routes=routes)))
+    assert (message.id, message.object) == ("deploy.csp-unsafe", "Inline")
+    assert one(look(deployed, module(InheritedInline))).object == "Inline"
+    assert look(deployed, module(InlineNoMore)) == []
 
 
 def test_passwords_that_are_hashed_too_cheaply(deployed: Deployed) -> None:

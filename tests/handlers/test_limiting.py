@@ -68,8 +68,8 @@ class Report(BaseHandler):
         self.response_json()
 
 
-@rate_limit("2/minute")
 class Plain(tornado.web.RequestHandler):
+    @rate_limit("2/minute")
     def get(self) -> None:
         self.write("plain")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -245,6 +246,18 @@ class TestHostileCookies:
             assert answer.status_code in (400, 401), each
         assert await status(client, cookie) == 200
 
+    @pytest.mark.parametrize("blank", [b"\xa0", b"\x85", b"\x1f", b"\xa0\xa0"])
+    async def test_of_a_name_that_only_looks_like_it_are_of_another_site(
+        self, start: StartSite, blank: bytes
+    ) -> None:
+        client = await start(account)
+        await user_of(client)
+        cookie = (await log_in(client)).encode()
+        headers = {b"Cookie": blank + cookie, b"Accept": b"application/json"}
+        client.cookies.clear()
+        answer = await client.get("/account/me", headers=headers)
+        assert answer.status_code in (400, 401)
+
     async def test_of_one_name_count_once_the_last_one(self, start: StartSite) -> None:
         client = await start(account)
         await user_of(client)
@@ -343,7 +356,6 @@ class TestTheEnd:
             await accounts.set_email(user, "new@b.example")
         assert len(await client.application.sessions.list_user(user.id)) == 1
         assert await status(client, cookie) == 401
-        assert await client.application.sessions.list_user(user.id) == []
 
     async def test_is_not_undone_for_the_next_user_of_that_id(self, start: StartSite) -> None:
         client = await start(account)
@@ -483,3 +495,130 @@ class TestRecentSignIn:
             require_recent_sign_in(minutes=1)(wrong)
         with pytest.raises(TypeError, match="neither"):
             require_recent_sign_in(minutes=1)(dict)
+
+
+class TestAtOnce:
+    """What a request does while another one of the same visitor is under way."""
+
+    @pytest.mark.parametrize("what", ["password", "others"])
+    async def test_a_request_beside_a_new_stamp_ends_nothing(
+        self, start: StartSite, what: str
+    ) -> None:
+        reached, go_on = asyncio.Event(), asyncio.Event()
+
+        class Slow(BaseHandler):
+            async def post(self) -> None:
+                user, handle = self.current_user, self.session.handle
+                self.session["basket"] = "full"
+                await self.save_session()
+                if what == "password":
+                    await self.accounts.set_password(user, "another long one", spare=handle)
+                else:
+                    await self.sign_out_everywhere(user, others_only=True)
+                reached.set()
+                await go_on.wait()
+                if what == "password":
+                    await self.sign_in(user)
+                self.response_json()
+
+        slow = Module(name="slow", access=SIGNED_IN, routes=[path("/", Slow)])
+        client = await start(account, slow)
+        await user_of(client)
+        cookie = await log_in(client)
+        client.cookies.clear()
+        changing = asyncio.create_task(client.post("/slow/", headers={"Cookie": cookie}))
+        await reached.wait()
+        beside = await client.get("/account/me", headers={"Cookie": cookie, **JSON})
+        go_on.set()
+        renewed = (await changing).headers["Set-Cookie"].partition(";")[0]
+        assert (beside.status_code, beside.headers.get("Set-Cookie")) == (401, None)
+        assert await status(client, renewed) == 200
+        kept = await client.application.sessions.load(renewed.partition("=")[2])
+        assert dict(kept) == {"basket": "full"}
+
+    async def test_in_and_out_again_in_one_block_is_out(self, start: StartSite) -> None:
+        class InAndOut(BaseHandler):
+            async def post(self) -> None:
+                user = await self.accounts.get("ada@b.example")
+                async with self.db():
+                    await self.sign_in(user)
+                    await self.sign_out()
+                self.response_json(signed_in=self.current_user is not None)
+
+        client = await start(
+            account, Module(name="both", access=PUBLIC, routes=[path("/", InAndOut)])
+        )
+        await user_of(client)
+        assert not (await client.post("/both/")).json()["signed_in"]
+        assert (await client.get("/account/me", headers=JSON)).status_code == 401
+
+    async def test_no_cache_keeps_an_answer_with_a_cookie(self, start: StartSite) -> None:
+        class Public(BaseHandler):
+            async def get(self) -> None:
+                self.set_header("Cache-Control", "public, max-age=3600")
+                self.response("hello", "text/plain")
+
+        public = Module(name="public", access=PUBLIC, routes=[path("/", Public)])
+        client = await start(account, teacher, public)
+        await user_of(client)
+        await log_in(client)
+        assert (await client.get("/public/")).headers["Cache-Control"] == "public, max-age=3600"
+        await accounts_of(client).change_roles("ada@b.example", add=["teacher"])
+        renewing = await client.get("/public/")
+        assert "Set-Cookie" in renewing.headers
+        assert renewing.headers["Cache-Control"] == "no-store"
+
+    async def test_a_handshake_saves_what_its_get_has_stored(self, start: StartSite) -> None:
+        class Stores(WebSocketHandler):
+            async def get(self, *args: Any, **kwargs: Any) -> None:
+                self.session["x"] = 1
+                await super().get(*args, **kwargs)
+
+            def open(self) -> None:
+                self.write_message(str(self.session.is_new))
+
+        client = await start(Module(name="ws", access=PUBLIC, routes=[path("/", Stores)]))
+        socket = await websocket_connect(f"{client.base_url}/ws/".replace("http:", "ws:"))
+        assert await socket.read_message() == "False"
+        assert socket.headers is not None
+        assert "Set-Cookie" in socket.headers
+        socket.close()
+
+
+class TestGuardsOfAClass:
+    @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "GET", "POST"])
+    async def test_hold_for_every_method_that_it_has_and_inherits(
+        self, start: StartSite, method: str
+    ) -> None:
+        @require_recent_sign_in(minutes=10)
+        class Guarded(BaseHandler):
+            async def get(self) -> None:
+                self.response_json()
+
+            def head(self) -> None:
+                self.finish()
+
+            def options(self) -> None:
+                self.response_json(secret=True)
+
+        class Heir(Guarded):
+            async def get(self) -> None:
+                self.response_json()
+
+            async def post(self) -> None:
+                self.response_json()
+
+        module = Module(name="m", access=PUBLIC, routes=[path("/", Heir)])
+        client = await start(account, module)
+        assert (await client.request(method, "/m/", headers=JSON)).status_code == 401
+        await client.sign_in()
+        assert (await client.request(method, "/m/", headers=JSON)).status_code == 200
+
+    async def test_leave_the_list_of_methods_free(self, start: StartSite) -> None:
+        @require_recent_sign_in(minutes=10)
+        class Guarded(BaseHandler):
+            async def get(self) -> None:
+                self.response_json()
+
+        client = await start(Module(name="m", access=PUBLIC, routes=[path("/", Guarded)]))
+        assert (await client.options("/m/")).headers["Allow"] == "GET, HEAD, OPTIONS"

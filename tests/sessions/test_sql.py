@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -130,4 +131,29 @@ async def test_a_mistake_of_the_caller_is_not_an_outage(tmp_path: Path) -> None:
     with pytest.raises(SessionError) as caught:
         await store.increment(A, "n", 1, **TIMES)
     assert not isinstance(caught.value, StoreUnavailable)
+    await connector.engine.dispose()
+
+
+@pytest.mark.parametrize(("one_writer", "most"), [(False, 2), (True, 50)])
+async def test_changes_of_one_session_at_once_share_a_transaction(
+    tmp_path: Path, one_writer: bool, most: int
+) -> None:
+    connector = open_sqlite(tmp_path / "sessions.db")
+    async with connector(write=True) as connection:
+        await create_tables(connection)
+    written = 0
+
+    @asynccontextmanager
+    async def connect(*, write: bool) -> AsyncIterator[AsyncConnection]:
+        nonlocal written
+        written += write
+        async with connector(write=write) as connection:
+            yield connection
+
+    store = SQLStore(connect, one_writer=one_writer)
+    await store.create(stored())
+    written = 0
+    counts = [store.increment(A, "n", 1, seen_at=2.0, expires_at=3.0) for _ in range(50)]
+    assert sorted(number or 0 for number in await asyncio.gather(*counts)) == [*range(1, 51)]
+    assert 0 < written <= most
     await connector.engine.dispose()

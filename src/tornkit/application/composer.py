@@ -225,12 +225,13 @@ class Application(RoutedApplication):
 
     async def shutdown(self) -> None:
         """Close what `startup` opened; requests should have ended before."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._sweeper
-            self._sweeper = None
-        await self._opened.aclose()
+        try:
+            if self._sweeper is not None:
+                self._sweeper.cancel()
+                await asyncio.wait([self._sweeper])
+                self._sweeper = None
+        finally:
+            await self._opened.aclose()
 
     async def __aenter__(self) -> Self:
         await self.startup()
@@ -279,6 +280,8 @@ class Application(RoutedApplication):
                     await kept.clear_expired()
                 except StoreUnavailable as failure:
                     _log.warning("expired %s could not be cleared: %s", what, failure)
+                except Exception:  # noqa: BLE001 - a store of the project's own may raise anything
+                    _log.exception("expired %s could not be cleared", what)
 
 
 def _modules(modules: str | Iterable[Module], settings: Settings) -> list[MountedModule]:

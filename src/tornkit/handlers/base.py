@@ -136,8 +136,15 @@ class BaseHandler(SigningInHandler):
         return nonces.render(self.site.templates.get_template(template), self, {**own, **data})
 
     def session_flashes(self) -> list[dict[str, str]]:
-        """Take the waiting flash messages out of the session, oldest first."""
-        return [] if self._session is None else self.session.pop_flashes()
+        """Take the waiting flash messages out of the session, oldest first.
+
+        A HEAD request only sees them: they wait for the page.
+        """
+        waiting = [] if self._session is None else self.session.pop_flashes()
+        if self.request.method == "HEAD":
+            for each in waiting:
+                self.session.flash(**each)
+        return waiting
 
     # --- input ---------------------------------------------------------------------------
 
@@ -221,6 +228,10 @@ class BaseHandler(SigningInHandler):
         self.set_header("Allow", ", ".join(self.allowed_methods()))
         self.finish()
 
+    async def _pass_guards(self) -> None:
+        if self.request.method != "OPTIONS" or type(self).options is not BaseHandler.options:
+            await super()._pass_guards()
+
     @classmethod
     def allowed_methods(cls) -> list[str]:
         """Return the HTTP methods that this handler implements, in Tornado's order."""
@@ -251,6 +262,7 @@ class BaseHandler(SigningInHandler):
         if self._should_not_send_content(status_code):
             self.finish()
             return
+        self._add_vary("Accept")
         if self.wants_json():
             body: str | bytes = encoding.encode(answer.merged({}), pretty=self.site.debug)
             self.set_header("Content-Type", "application/json; charset=utf-8")

@@ -11,9 +11,16 @@ from tornkit.security.cors import Cors
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["CorsHandler"]
+__all__ = ["CorsHandler", "cors_of"]
 
 _FROM_MODULE = object()
+
+
+def cors_of(handler: type, of_module: Cors | None) -> Cors | None:
+    """Return the ``cors`` of a handler's class, else that of its module."""
+    own = getattr(handler, "cors", _FROM_MODULE)
+    # A plain Tornado handler may use the name for a thing of its own.
+    return own if own is None or isinstance(own, Cors) else of_module
 
 
 class CorsHandler(HeadersHandler):
@@ -33,10 +40,9 @@ class CorsHandler(HeadersHandler):
 
     @property
     def _cors(self) -> Cors | None:
-        own = getattr(type(self), "cors", _FROM_MODULE)
-        # A plain Tornado handler may use the name for a thing of its own.
-        if own is None or isinstance(own, Cors):
-            return own
+        return cors_of(type(self), self._cors_of_module())
+
+    def _cors_of_module(self) -> Cors | None:
         route = route_of(self.request)
         if route is not None:
             of_module: Cors | None = route.cors

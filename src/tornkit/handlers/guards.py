@@ -11,6 +11,7 @@ from tornado.web import HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from tornkit.errors import AppError
+from tornkit.handlers.lifecycle import LifecycleHandler
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,26 +24,23 @@ if TYPE_CHECKING:
 
 __all__ = ["guard", "require_recent_sign_in"]
 
-_OPEN = frozenset({"head", "options"})  # the one follows get, the other tells nothing
-
 
 def guard(target: Target, check: Check) -> Target:
     """Return a handler's method, or a handler class, that awaits ``check(handler)`` first.
 
-    A check refuses by raising, or by answering itself. Of a class every HTTP method is
-    guarded, the handshake of a WebSocket included.
+    A check refuses by raising, or by answering itself. Of a class, and of all that derive
+    from it, every HTTP method is guarded after the door and before ``prepare()``, the
+    handshake of a WebSocket included; the list of methods that OPTIONS answers with by itself
+    is free.
 
     Raises:
-        TypeError: the target is neither a method nor a handler class.
+        TypeError: the target is neither a method nor a `BaseHandler`.
     """
-    if isinstance(target, type) and issubclass(target, RequestHandler):
-        for name in (each.lower() for each in target.SUPPORTED_METHODS):
-            method = getattr(target, name)
-            if name not in _OPEN and method is not RequestHandler._unimplemented_method:
-                setattr(target, name, _guarded(method, check))
+    if isinstance(target, type) and issubclass(target, LifecycleHandler):
+        target.guards = (check, *target.guards)
         return target
     if not inspect.isfunction(target):
-        raise TypeError(f"{target!r} is neither a method nor a handler class")
+        raise TypeError(f"{target!r} is neither a method nor a class derived from BaseHandler")
     guarded: Any = _guarded(target, check)
     result: Target = guarded
     return result

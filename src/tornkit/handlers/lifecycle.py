@@ -14,7 +14,7 @@ import logging
 import os
 import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tornado import iostream
 from tornado.concurrent import future_set_result_unless_cancelled
@@ -32,7 +32,7 @@ from tornkit.logs import request_id as current_request_id
 from tornkit.security.hosts import allowed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
     from types import TracebackType
 
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -63,6 +63,9 @@ class LifecycleHandler(CorsHandler):
     """Run a request's steps in order and hold its answer back until it may leave."""
 
     accepts_typed_arguments = True
+
+    guards: ClassVar[tuple[Callable[[Any], Awaitable[None]], ...]] = ()
+    """What `tornkit.handlers.guards` asks before each method of this class and its heirs."""
 
     _pending: asyncio.Task[None] | None = None
     _settling_failed = False
@@ -143,6 +146,7 @@ class LifecycleHandler(CorsHandler):
         if not self._answer_preflight():
             self._cross_origin_protection()
             await self._open_door()
+        await self._pass_guards()
         if not self._finished:
             result: Any = self.prepare()
             if result is not None:
@@ -150,6 +154,12 @@ class LifecycleHandler(CorsHandler):
         # An early answer leaves before the server is told to go on: otherwise it would read
         # on, or close the connection, while the answer still waits for its session.
         await self._pending_answers()
+
+    async def _pass_guards(self) -> None:
+        for check in self.guards:
+            if self._finished:
+                return
+            await check(self)
 
     def _path_argument(self, value: Any, name: str | None = None) -> Any:
         # Tornado's regexes give bytes; tornkit's converters give the converted value.

@@ -120,11 +120,12 @@ class SigningInHandler(VisitorHandler):
     async def sign_out(self) -> None:
         """End the session; at once, even if this request then fails.
 
-        Inside a ``self.db()`` block it ends when the block does, committed or not.
+        Inside a ``self.db()`` block it ends with the answer, whether the block commits or not.
         """
         self._refuse_after_headers("sign_out()")
         if self.session.user_id is not None:
             _log.info("signed out: user %s from %s", self.session.user_id, self.request.remote_ip)
+        self._entering = self._entering_in = None
         self.session.sign_out()
         self.current_user = None
         if surrounding_block(self) is None:

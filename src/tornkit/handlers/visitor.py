@@ -138,8 +138,9 @@ class VisitorHandler(LifecycleHandler):
         sent = None
         for pair in header.split(";"):
             key, _, value = pair.partition("=")
-            if key.strip() == name:
-                sent = value.strip()
+            # Blanks only: what else Python strips, browsers take for a part of another name.
+            if key.strip(" \t") == name:
+                sent = value.strip(" \t")
         return sent
 
     async def _load_visitor(self, cookie: str, *, tolerant: bool) -> None:
@@ -161,11 +162,16 @@ class VisitorHandler(LifecycleHandler):
             self.current_user = SessionUser(user_id, frozenset(session.roles))
             return
         user = await self.site.accounts.load(user_id)
-        mark = "" if user is None else mark_of(user)
-        if user is None or _stamp_in(mark) != _stamp_in(session.mark):
-            # Deleted, no longer active, or with another password than at sign-in.
+        if user is None:  # deleted, or no longer active
             session.sign_out()
             await self._sessions.revoke(session)
+            return
+        mark = mark_of(user)
+        if _stamp_in(mark) != _stamp_in(session.mark):
+            # With another password than at sign-in. It is left alone, cookie and all: a
+            # request beside this one may be about to give it the new stamp.
+            describe = partial(_describe, self.request)
+            self._session = self._sessions.begin(presented=True, describe=describe)
             return
         if mark != session.mark:  # the roles are others: who holds the old id is not let in
             session.renew(mark)
@@ -224,6 +230,8 @@ class VisitorHandler(LifecycleHandler):
         if session is not None:
             if session.cookie != "keep":
                 about_one_visitor = True
+                # Also where the handler lets caches keep it: they would hand the session out.
+                self._headers["Cache-Control"] = "no-store"
                 self._write_cookie(session)
             session.seal_cookie()
         if about_one_visitor:

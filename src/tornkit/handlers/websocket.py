@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tornado.websocket
 
 from tornkit.handlers.base import BaseHandler
@@ -15,3 +17,8 @@ class WebSocketHandler(tornado.websocket.WebSocketHandler, BaseHandler):
     The session is saved before the connection is upgraded; what changes later is saved by
     ``await self.save_session()``.
     """
+
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        """Save the session, for the upgrade leaves at once, and answer the handshake."""
+        await self.save_session()
+        await super().get(*args, **kwargs)

@@ -27,9 +27,13 @@ def hang_up(stream: IOStream) -> None:
         return
     # The stream may be reading, and only one can: a second name for the socket lets go of it.
     ours = stream.socket
-    rest = socket.fromfd(ours.fileno(), ours.family, ours.type)
+    try:
+        rest = socket.fromfd(ours.fileno(), ours.family, ours.type)
+    except OSError:
+        return  # no descriptor is free; closing gives one back
+    finally:
+        stream.close()
     rest.setblocking(False)
-    stream.close()
     task = asyncio.create_task(_read_on(rest))
     _lingering.add(task)
     task.add_done_callback(_lingering.discard)

@@ -20,6 +20,8 @@ __all__ = ["UNIX", "Client", "TrustedProxies", "client_of", "plain_address"]
 
 UNIX = "unix"
 """What stands for the peers of a Unix socket, who have no address."""
+_MAPPED = 96
+"""Bits before an IPv4 address within an IPv6 address (RFC 4291, section 2.5.5.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,13 @@ class TrustedProxies:
     def parse(cls, entries: Iterable[str]) -> Self:
         """Read addresses, networks such as ``10.0.0.0/8``, and ``unix``.
 
+        IPv4 within IPv6, such as ``::ffff:10.0.0.0/104``, is IPv4, as in `plain_address`.
+
         Raises:
             ValueError: an entry is none of these.
         """
         given = list(entries)
-        return cls(tuple(ip_network(each) for each in given if each != UNIX), UNIX in given)
+        return cls(tuple(_network(each) for each in given if each != UNIX), UNIX in given)
 
     def __bool__(self) -> bool:
         return bool(self.networks) or self.unix
@@ -107,6 +111,15 @@ def plain_address(text: str) -> str | None:
         return None
     mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None
     return str(mapped or ip)
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    network = ip_network(text)
+    if isinstance(network, IPv6Network) and network.prefixlen >= _MAPPED:
+        inside = network.network_address.ipv4_mapped
+        if inside is not None:
+            return IPv4Network((inside, network.prefixlen - _MAPPED))
+    return network
 
 
 def _from_the_right(headers: Sequence[str]) -> Iterator[str]:

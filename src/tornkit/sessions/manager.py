@@ -317,8 +317,12 @@ class Sessions:
         user = _values.check_user_id(user_id)
         if spare is None:
             return await self._finish(self.store.delete_user(user))
-        others = [each for each in await self.store.list_user(user) if each.id_hash != spare]
-        return sum([await self._finish(self.store.delete(each.id_hash)) for each in others])
+        ended = 0
+        # One that is getting a new id meanwhile is in the next list.
+        while others := [s for s in await self.store.list_user(user) if s.id_hash != spare]:
+            for each in others:
+                ended += await self._finish(self.store.delete(each.id_hash))
+        return ended
 
     async def revoke_handle(self, user_id: str | int, handle: str) -> bool:
         """End the session of a user that `list_user` gave this handle; False if none."""

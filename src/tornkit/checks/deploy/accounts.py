@@ -19,7 +19,7 @@ __all__ = ["CHECKS"]
 
 DAY = 86_400
 ACCOUNT_TRIES = 100
-"""NIST SP 800-63B, section 3.2.2: at most 100 wrong tries in a row for one account."""
+"""Tries an hour; NIST SP 800-63B, section 3.2.2: at most 100 wrong ones for one account."""
 ADDRESS_TRIES = 3600
 """Tries an hour from one address, behind which there may be a whole school."""
 # OWASP's password storage cheat sheet: memory in KiB, and the rounds that it needs at least.
@@ -49,14 +49,16 @@ def sign_in_rate(application: Application) -> Iterator[Message]:
     ):
         text = getattr(settings.accounts, key)
         rate = Rate.parse(text)
-        hourly = max(rate.times, rate.times * 3600 // rate.period)
+        # All at once, and then one more whenever its part of the period has passed.
+        hourly = rate.times + (rate.times * 3600 - 1) // rate.period
         if hourly > most:
             yield about(
                 settings,
                 f"accounts.{key}",
                 "deploy.sign-in-rate",
                 f"{hourly} passwords can be tried within an hour",
-                f"allow at most {most}; the default is {_default(application, key)}",
+                f"allow at most {most}, those that may come at once among them; the default"
+                f" is {_default(application, key)}",
                 found=text,
             )
 

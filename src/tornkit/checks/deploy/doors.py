@@ -11,7 +11,7 @@ from tornado.websocket import WebSocketHandler
 from tornkit.access import PUBLIC
 from tornkit.checks.deploy.routes import access_of, routes_of
 from tornkit.checks.messages import Message
-from tornkit.security.cors import Cors
+from tornkit.handlers.cors import cors_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from tornkit.application import Application
     from tornkit.checks.messages import Level
     from tornkit.routing import Route
+    from tornkit.security.cors import Cors
 
 __all__ = ["CHECKS"]
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _STRANGE = "https://attacker.invalid"
-_FROM_MODULE = object()
 
 
 def cross_origin_protection(application: Application) -> Iterator[Message]:
@@ -78,7 +78,7 @@ def cors_insecure(application: Application) -> Iterator[Message]:
 def cors_everybody(application: Application) -> Iterator[Message]:
     """Browsers send no cookies where everybody may ask, so that nobody passes such a door."""
     for route, handler in routes_of(application):
-        cors = _cors_of(route)
+        cors = cors_of(handler, route.cors)
         by_cookie = handler.get_current_user is RequestHandler.get_current_user
         if cors is not None and cors.for_everybody and access_of(route) != PUBLIC and by_cookie:
             yield _about_cors(
@@ -119,17 +119,11 @@ def _about_cors(
     )
 
 
-def _cors_of(route: Route) -> Cors | None:
-    own = getattr(route.handler, "cors", _FROM_MODULE)
-    found = own if own is None or isinstance(own, Cors) else route.cors
-    return found if isinstance(found, Cors) else None
-
-
 def _all_cors(application: Application) -> Iterator[tuple[Cors, Route]]:
     """Yield each `Cors` of a module or handler once, with the first route that has it."""
     seen: set[int] = set()
-    for route, _ in routes_of(application):
-        cors = _cors_of(route)
+    for route, handler in routes_of(application):
+        cors = cors_of(handler, route.cors)
         if cors is not None and id(cors) not in seen:
             seen.add(id(cors))
             yield cors, route

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tornkit.checks.deploy.findings import about
@@ -10,13 +11,15 @@ from tornkit.checks.messages import Message
 from tornkit.security.csp import DEFAULT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from tornkit.application import Application
+    from tornkit.routing import Route
 
 __all__ = ["CHECKS"]
 
-_POLICY = "security.content_security_policy"
+_ATTRIBUTE = "content_security_policy"
+_POLICY = f"security.{_ATTRIBUTE}"
 _SCRIPTS = ("script-src", "script-src-elem", "script-src-attr")
 _UNSAFE = {"'unsafe-inline'", "'unsafe-eval'", "*", "http:", "https:", "data:", "blob:"}
 _HASHES = ("'sha256-", "'sha384-", "'sha512-")
@@ -42,20 +45,30 @@ def csp_unsafe(application: Application) -> Iterator[Message]:
             hint,
             found=directives.get(name, ""),
         )
-    for handler, route in handlers_of(application):
-        own = vars(handler).get("content_security_policy")
-        for name, words in _unsafe({**site, **own}) if isinstance(own, dict) else ():
+    for owner, own, route in _own_policies(application):
+        for name, words in _unsafe({**site, **own}):
             if name not in known:
                 yield Message(
                     "deploy.csp-unsafe",
                     "warning",
-                    f"{handler.__qualname__}.content_security_policy: {name}: {words} lets"
+                    f"{owner.__qualname__}.content_security_policy: {name}: {words} lets"
                     " scripts run that somebody else put into a page",
                     hint,
-                    object=handler.__qualname__,
+                    object=owner.__qualname__,
                     file=route.file,
                     line=route.line,
                 )
+
+
+def _own_policies(application: Application) -> Iterator[tuple[type, Mapping[str, str], Route]]:
+    """Yield each class that sets directives once, with the first route of it or its heirs."""
+    seen: set[type] = set()
+    for handler, route in handlers_of(application):
+        owner = next((each for each in handler.__mro__ if _ATTRIBUTE in vars(each)), None)
+        own = getattr(handler, _ATTRIBUTE, None)
+        if owner is not None and owner not in seen and isinstance(own, Mapping):
+            seen.add(owner)
+            yield owner, own, route
 
 
 def _unsafe(policy: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from tornkit._redis import SCHEMES
 from tornkit.checks.deploy.findings import about, is_elsewhere
@@ -12,11 +12,22 @@ from tornkit.sessions.redis import RedisStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from urllib.parse import SplitResult
 
     from tornkit.application import Application
     from tornkit.checks.messages import Message
 
 __all__ = ["CHECKS"]
+
+# What somebody can do who reaches the server, or the way to it.
+_AT_THE_SERVER = {
+    "session.store": "sign in as anybody",
+    "limits.store": "take tries back, and so guess passwords without end",
+}
+_ON_THE_WAY = {
+    "session.store": "read every session",
+    "limits.store": "change what is counted",
+}
 
 
 def _redis(application: Application) -> Iterator[tuple[str, str]]:
@@ -35,19 +46,25 @@ def redis_password(application: Application) -> Iterator[Message]:
     """Whoever reads the store of the sessions is everybody."""
     for key, url in _redis(application):
         parts = urlsplit(url)
-        if is_elsewhere(parts.hostname) and not parts.password:
+        if is_elsewhere(parts.hostname) and not _shows_who_asks(parts):
             yield about(
                 application.config,
                 key,
                 "deploy.redis-password",
-                f"{parts.hostname} is asked without a password: whoever reaches it can sign in"
-                " as anybody",
-                "let the server ask for one, and write redis://:password@host",
+                f"{parts.hostname} is asked without a password: whoever reaches it can"
+                f" {_AT_THE_SERVER[key]}",
+                "let the server ask for one, and write rediss://:password@host; or for a"
+                " certificate, with rediss://host?ssl_certfile=FILE",
             )
 
 
+def _shows_who_asks(parts: SplitResult) -> bool:
+    by_certificate = parts.scheme == "rediss" and "ssl_certfile" in parse_qs(parts.query)
+    return bool(parts.password) or by_certificate
+
+
 def redis_unencrypted(application: Application) -> Iterator[Message]:
-    """Sessions cross the network (ASVS 5.0, 12.3.1)."""
+    """What is kept there crosses the network (ASVS 5.0, 12.3.1)."""
     for key, url in _redis(application):
         parts = urlsplit(url)
         if parts.scheme == "redis" and is_elsewhere(parts.hostname):
@@ -55,7 +72,8 @@ def redis_unencrypted(application: Application) -> Iterator[Message]:
                 application.config,
                 key,
                 "deploy.redis-unencrypted",
-                f"sessions travel to {parts.hostname} without TLS",
+                f"{parts.hostname} is asked without TLS: whoever is on the way can"
+                f" {_ON_THE_WAY[key]}",
                 "write rediss:// in place of redis://",
             )
 

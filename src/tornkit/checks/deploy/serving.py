@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import TYPE_CHECKING
 
 from tornkit.checks.deploy.findings import about, is_local
 from tornkit.checks.messages import Message
+from tornkit.server.proxies import TrustedProxies
 from tornkit.settings._secret import is_weak
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from tornkit.application import Application
 
@@ -70,7 +70,7 @@ def insecure_origin(application: Application) -> Iterator[Message]:
 def trusted_proxies(application: Application) -> Iterator[Message]:
     """Who trusts everybody lets everybody choose the address that tries are counted by."""
     settings = application.config
-    networks = [*_networks(settings.server.trusted_proxies)]
+    networks = TrustedProxies.parse(settings.server.trusted_proxies).networks
     fourth = [each for each in networks if isinstance(each, IPv4Network)]
     sixth = [each for each in networks if isinstance(each, IPv6Network)]
     merged = (*collapse_addresses(fourth), *collapse_addresses(sixth))
@@ -85,12 +85,6 @@ def trusted_proxies(application: Application) -> Iterator[Message]:
                 found=network,
                 level="error",
             )
-
-
-def _networks(texts: Iterable[str]) -> Iterator[IPv4Network | IPv6Network]:
-    for text in texts:
-        with suppress(ValueError):  # what is no network stands for something near
-            yield ip_network(text, strict=False)
 
 
 def open_host(application: Application) -> Iterator[Message]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from tornkit.application import Application
     from tornkit.checks.messages import Message
+    from tornkit.settings import Settings
 
 __all__ = ["CHECKS"]
 
@@ -56,14 +57,13 @@ def idle_timeout(application: Application) -> Iterator[Message]:
     settings = application.config
     idle, absolute = settings.session.idle_timeout, settings.session.absolute_timeout
     if idle >= absolute:
-        yield about(
+        yield _about(
             settings,
-            "session.idle_timeout",
+            "idle_timeout",
             "deploy.idle-timeout",
             f"sessions end after {absolute} s whatever happens (session.absolute_timeout), so"
             " that none ever ends for being idle",
             "make it shorter than session.absolute_timeout",
-            found=idle,
         )
 
 
@@ -72,14 +72,13 @@ def touch_interval(application: Application) -> Iterator[Message]:
     settings = application.config
     touch, idle = settings.session.touch_interval, settings.session.idle_timeout
     if touch >= idle:
-        yield about(
+        yield _about(
             settings,
-            "session.touch_interval",
+            "touch_interval",
             "deploy.touch-interval",
             f"a visitor who only reads is signed out after {idle} s (session.idle_timeout) in"
             " the middle of a visit",
             "make it a fraction of session.idle_timeout",
-            found=touch,
         )
 
 
@@ -88,14 +87,13 @@ def absolute_timeout(application: Application) -> Iterator[Message]:
     settings = application.config
     seconds = settings.session.absolute_timeout
     if seconds > LONGEST:
-        yield about(
+        yield _about(
             settings,
-            "session.absolute_timeout",
+            "absolute_timeout",
             "deploy.absolute-timeout",
             f"sessions live for {seconds // DAY} days; NIST SP 800-63B asks to sign in at"
             " least every 30 days",
             f"set at most {LONGEST}",
-            found=seconds,
         )
 
 
@@ -104,25 +102,29 @@ def remember_timeout(application: Application) -> Iterator[Message]:
     settings = application.config
     seconds, absolute = settings.session.remember_timeout, settings.session.absolute_timeout
     if seconds > LONGEST:
-        yield about(
+        yield _about(
             settings,
-            "session.remember_timeout",
+            "remember_timeout",
             "deploy.remember-timeout",
             f"remembered visitors stay signed in for {seconds // DAY} days; NIST SP 800-63B"
             " asks to sign in at least every 30 days",
             f"set at most {LONGEST}",
-            found=seconds,
         )
     elif seconds < absolute:
-        yield about(
+        yield _about(
             settings,
-            "session.remember_timeout",
+            "remember_timeout",
             "deploy.remember-timeout",
             f"it is shorter than session.absolute_timeout ({absolute}): whoever asks to be"
             " remembered is forgotten first",
             "make it the longer one",
-            found=seconds,
         )
+
+
+def _about(settings: Settings, name: str, check_id: str, says: str, hint: str) -> Message:
+    """Return a finding about a number of seconds."""
+    found = getattr(settings.session, name)
+    return about(settings, f"session.{name}", check_id, says, hint, found=found)
 
 
 CHECKS = (

@@ -23,8 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
+from tornkit._batches import Batches
 from tornkit._transactions import Connect, Transactions
-from tornkit.security.limits._batches import Batches
 from tornkit.security.limits.base import LimitStore, Measure
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ class SQLLimitStore(LimitStore):
 
     def __init__(self, connect: Connect, *, one_writer: bool = False) -> None:
         self._transactions = Transactions(connect, purpose="limit store")
-        self._batches = None if one_writer else Batches(self._count)
+        self._batches: Batches[Measure, float] | None = None
+        if not one_writer:
+            self._batches = Batches(self._count)
 
     async def ping(self) -> None:
         """Ask the database for an answer."""
@@ -74,7 +76,7 @@ class SQLLimitStore(LimitStore):
         """Count one and return 0.0, or return the seconds until it may be, and count nothing."""
         measure = Measure.of(rate, now)
         if self._batches is not None:
-            return await self._batches.hit(key, measure)
+            return await self._batches.add(key, measure)
         return (await self._count(key, [measure]))[0]
 
     async def _count(self, key: str, measures: Sequence[Measure]) -> list[float]:
