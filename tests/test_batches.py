@@ -71,6 +71,7 @@ async def test_a_failure_is_everybodys_who_waits() -> None:
     desk.go_on.set()
     *failed, other = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(each) for each in failed] == [ConnectionError] * 3
+    assert desk.begun == [("a", [-1]), ("b", [3])]  # those behind it fail at once
     assert other == 6
     assert await desk.batches.add("a", 1) == 2  # the next one tries anew
 
@@ -87,3 +88,15 @@ async def test_a_cancelled_caller_waits_for_the_end_of_its_change() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
     assert desk.begun == [("a", [1]), ("a", [2])]
+
+
+async def test_work_that_is_cancelled_leaves_nobody_waiting() -> None:
+    async def work(_: str, changes: Sequence[int]) -> list[int]:
+        raise asyncio.CancelledError
+
+    batches = Batches(work)
+    task = asyncio.ensure_future(batches.add("a", 1))
+    done, _ = await asyncio.wait([task], timeout=5)
+    assert done
+    assert task.cancelled()
+    assert batches._waiting == {}

@@ -20,7 +20,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "tornkit"
 
 FLOOR_0 = [
     *["errors", "encoding", "access", "_text", "_imports", "_project", "_rates", "_policies"],
-    *["_redis", "_batches", "_transactions", "_uninterrupted"],
+    *["_redis", "_batches", "_transactions", "_uninterrupted", "_addresses"],
 ]
 FLOOR_1 = [
     *["settings", "routing", "sessions", "databases", "accounts", "tasks", "channels"],
@@ -96,7 +96,7 @@ def _targets(node: ast.stmt | ast.Call, package: list[str]) -> list[str]:
             return [f"{origin}.{alias.name}" for alias in names]
         case ast.Call(func=function, args=[ast.Constant(value=str(name)), *_]):
             called = getattr(function, "attr", getattr(function, "id", ""))
-            if called in {"import_module", "__import__", "import_dotted", "find_spec"}:
+            if called in {"import_module", "__import__", "find_spec"}:
                 return [name.partition(":")[0]]
     return []
 

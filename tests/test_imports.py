@@ -7,35 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tornkit._imports import MissingModuleError, import_dotted, import_module, list_package
+from tornkit._imports import MissingModuleError, import_module, list_package
 from tornkit.errors import UserCodeError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_an_object_is_found_by_its_dotted_name() -> None:
-    import json
-
-    assert import_dotted("json:dumps") is json.dumps
-    assert import_dotted("json.decoder:JSONDecoder.decode") is json.JSONDecoder.decode
-
-
-@pytest.mark.parametrize(
-    ("target", "part"),
-    [
-        ("json", "package.module:attribute"),
-        (":x", "package.module:attribute"),
-        ("json:", "package.module:attribute"),
-        ("jsonn_missing:x", "there is no module 'jsonn_missing'"),
-        ("json.missing:x", "there is no module 'json.missing'"),
-        ("json:dump_s", "did you mean 'dumps'?"),
-    ],
-)
-def test_a_name_that_leads_nowhere_is_missing(target: str, part: str) -> None:
-    with pytest.raises(MissingModuleError) as caught:
-        import_dotted(target)
-    assert part in str(caught.value)
+def test_a_module_that_is_not_there_is_missing() -> None:
+    with pytest.raises(MissingModuleError, match="there is no module 'jsonn_missing'"):
+        import_module("jsonn_missing", what="the thing")
 
 
 def test_an_import_that_fails_inside_is_the_users() -> None:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import sys
 from dataclasses import dataclass
 from importlib.machinery import all_suffixes
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
-from tornkit._text import did_you_mean, printable
+from tornkit._text import printable
 from tornkit.errors import TornkitError, UserCodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType, TracebackType
 
-__all__ = ["Child", "MissingModuleError", "import_dotted", "import_module", "list_package"]
+__all__ = ["Child", "MissingModuleError", "import_module", "list_package"]
 
 
 class MissingModuleError(TornkitError, ImportError):
@@ -32,31 +31,6 @@ class Child:
     name: str
     path: Path
     is_package: bool
-
-
-def import_dotted(target: str) -> object:
-    """Return the object called ``package.module:attribute``.
-
-    Raises:
-        MissingModuleError: no such module, or the name is not of that form.
-        UserCodeError: the module was found and raised; its exception is the cause.
-        TornkitError: the module has no such attribute.
-    """
-    dotted, colon, attributes = target.partition(":")
-    if not colon or not dotted or not attributes:
-        raise MissingModuleError(
-            f"{printable(target)!r} names no object", hint="write package.module:attribute"
-        )
-    found: object = import_module(dotted, what=f"module {printable(dotted)!r}")
-    for attribute in attributes.split("."):
-        if not hasattr(found, attribute):
-            raise MissingModuleError(
-                f"{printable(dotted)!r} has no {printable(attribute)!r}",
-                hint=did_you_mean(attribute, dir(found)),
-                file=getattr(sys.modules.get(dotted), "__file__", None),
-            )
-        found = getattr(found, attribute)
-    return found
 
 
 def import_module(dotted: str, *, what: str, file: str | None = None) -> ModuleType:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from sqlalchemy import delete, select
 from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError, StatementError
 
 from tornkit._text import printable
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from sqlalchemy import Executable, Row
+    from sqlalchemy import Column, ColumnElement, Executable, Row
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 __all__ = ["Connect", "Transactions"]
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 # How often a transaction is tried that a database breaks off to resolve a deadlock.
 _ATTEMPTS = 5
+# Clearing is as many transactions, for each must be over in time.
+_CLEAR_BATCH = 500
 _TIE_STATES = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock
 _TIE_NUMBERS = frozenset({1020, 1213})  # MariaDB and MySQL: changed since read, deadlock
 
@@ -68,6 +71,25 @@ class Transactions:
                     if not (attempts_left and _is_tie(error)):
                         raise
             raise AssertionError("the last attempt returns or raises")
+
+    async def delete(self, key: Column[str], which: ColumnElement[bool]) -> int:
+        """Delete rows of the table that ``key`` is a column of; return how many."""
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(delete(key.table).where(which))).rowcount
+
+        return await self.write(work)
+
+    async def clear(self, key: Column[str], which: ColumnElement[bool]) -> int:
+        """Delete rows, however many there are, by their primary key; return how many."""
+        some = select(key).where(which).limit(_CLEAR_BATCH)
+        cleared = 0
+        while True:
+            keys = [row[0] for row in await self.read(some)]
+            if keys:
+                cleared += await self.delete(key, key.in_(keys) & which)
+            if len(keys) < _CLEAR_BATCH:
+                return cleared
 
     @contextmanager
     def _as_unavailable(self) -> Iterator[None]:

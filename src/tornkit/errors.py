@@ -198,9 +198,18 @@ class AppError(TornkitError):
         code: a registered `ErrorCode`, or an HTTP status from 400 to 599.
         message: for the log and, in debug, the client; otherwise the client sees the
             code's registered message.
+        retry_after: the seconds after which it may be tried again, for ``Retry-After``; whole
+            ones, and at least 1.
     """
 
-    def __init__(self, code: ErrorCode | int, message: str | None = None) -> None:
+    def __init__(
+        self,
+        code: ErrorCode | int,
+        message: str | None = None,
+        *,
+        retry_after: float | None = None,
+    ) -> None:
+        self.retry_after = None if retry_after is None else max(1, math.ceil(retry_after))
         self.code = code
         self.number = code if isinstance(code, int) else code.number
         self.status_code = code if isinstance(code, int) else code.status_code
@@ -268,11 +277,12 @@ class TooManyRequests(AppError):
     is shown as it is.
     """
 
+    retry_after: int
+
     def __init__(
         self, retry_after: float, *, message: str = "Too many attempts. Try again later."
     ) -> None:
-        super().__init__(429, message)
-        self.retry_after = max(1, math.ceil(retry_after))
+        super().__init__(429, message, retry_after=retry_after)
 
 
 class AnswerError(TornkitError, RuntimeError):

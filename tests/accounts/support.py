@@ -74,5 +74,5 @@ async def opened(url: str) -> AsyncIterator[SQLDatabase]:
 
 def accounts_of(database: SQLDatabase, **options: Any) -> Accounts[User]:
     """Return the accounts of a database, with cheap hashes."""
-    options = {"hasher": FAST, **options}
+    options = {"hasher": FAST, "in_block": lambda: database.in_block, **options}
     return Accounts(User, database.session, {"teacher", "student"}, **options)

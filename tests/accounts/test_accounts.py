@@ -7,16 +7,21 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 import tornkit
 from tests.accounts.support import Base, User
 from tornkit.accounts import Accounts, Passwords, normal_email
 from tornkit.errors import AccountError, WeakPassword
+
+if TYPE_CHECKING:
+    from tornkit.databases import SQLDatabase
 
 SOURCE = Path(tornkit.__file__).parents[1]
 
@@ -28,6 +33,7 @@ SOURCE = Path(tornkit.__file__).parents[1]
         ("a+b@c", "a+b@c"),
         ("E\u0301va@x.org", "éva@x.org"),
         ("a" * 250 + "@b.c", "a" * 250 + "@b.c"),
+        ("ann@Schüle.example", "ann@schüle.example"),
     ],
 )
 def test_addresses_have_one_form(text: str, email: str) -> None:
@@ -38,7 +44,9 @@ def test_addresses_have_one_form(text: str, email: str) -> None:
     "text",
     [
         *["", "a", "@", "a@", "@b", "a@b@c", "a b@c", "a@b\x00c", "a\u200b@c", "a\u00a0b@c"],
-        *["\ud800@b", "a\n@b", "a" * 251 + "@b.c"],
+        *["\ud800@b", "a\n@b", "a" * 251 + "@b.c", "evil<victim@b.c>", "a,b@c.d", "a;b@c.d"],
+        *["a@b..c", "a@.b", "a@b.", "a@" + "b" * 64, "a(b@c.d", 'a"b@c.d', "a\\b@c.d", "a:b@c"],
+        *["a@stra\u00dfe.de", "a@\uff42.c", "a@b\u3002c", "a@" + "\u00fc" * 60 + ".de"],
     ],
 )
 def test_what_is_no_address_is_refused_in_printable_words(text: str) -> None:
@@ -54,6 +62,21 @@ def test_an_address_is_normal_once_or_never(text: str) -> None:
     except AccountError:
         return
     assert normal_email(email) == email
+
+
+@pytest.mark.parametrize("email", ["evil<victim@b.c", "ada@b..c", "a,b@c.d"])
+async def test_an_account_of_an_address_that_is_refused_now_is_still_one(
+    accounts: Accounts[User], database: SQLDatabase, email: str
+) -> None:
+    with pytest.raises(AccountError):
+        await accounts.create(email, "long enough")
+    await accounts.create("a@b.c", "long enough")
+    async with database.session() as session:
+        await session.execute(update(User).values(email=email))
+    assert await accounts.authenticate(email.upper(), "long enough") is not None
+    await accounts.set_password(email, "another one")
+    await accounts.set_email(email, "b@b.c")
+    assert await accounts.authenticate("b@b.c", "another one") is not None
 
 
 @pytest.mark.parametrize("password", ["shortly", "x" * 1025, "é" * 513, "surrogate\ud800"])

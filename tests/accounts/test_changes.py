@@ -98,12 +98,59 @@ async def test_sessions_are_ended_where_somebody_must_leave(
 ) -> None:
     user = await accounts.create("a@b.c", GOOD)
     await accounts.set_active(user, True)
-    await accounts.set_email(user, "b@b.c")
+    await accounts.set_email(user, "A@b.c")
     assert ended == []
+    await accounts.set_email(user, "b@b.c")
     await accounts.set_password(user, OTHER)
     await accounts.set_active(user, False)
     await accounts.delete(user)
-    assert ended == [user.id] * 3
+    assert ended == [user.id] * 4
+
+
+async def test_one_session_is_spared_by_its_handle(database: SQLDatabase) -> None:
+    spared: list[str | None] = []
+
+    async def end_sessions(user_id: int, spare: str | None) -> None:
+        spared.append(spare)
+
+    accounts = accounts_of(database, end_sessions=end_sessions)
+    user = await accounts.create("a@b.c", GOOD)
+    await accounts.set_email(user, "b@b.c", spare="first")
+    await accounts.set_password(user, OTHER, spare="second")
+    assert spared == ["first", "second"]
+
+
+async def test_a_block_goes_on_after_an_address_that_is_taken(
+    accounts: Accounts[User], database: SQLDatabase
+) -> None:
+    await accounts.create("a@b.c", GOOD)
+    async with database.session():
+        with pytest.raises(EmailTaken):
+            await accounts.create("a@b.c", GOOD)
+        await accounts.create("b@b.c", GOOD)
+    assert [user.email for user in await accounts.list()] == ["a@b.c", "b@b.c"]
+
+
+@pytest.mark.parametrize("name", [*CHANGES, "delete", "reset"])
+async def test_a_change_that_may_be_undone_is_refused(
+    accounts: Accounts[User], database: SQLDatabase, ended: list[int], name: str
+) -> None:
+    user = await accounts.create("a@b.c", GOOD)
+    token = await accounts.make_reset_token("a@b.c") or ""
+    before = user.security_stamp
+    further: dict[str, Any] = {
+        "delete": lambda accounts, user: accounts.delete(user),
+        "reset": lambda accounts, user: accounts.reset_password(token, OTHER),
+    }
+    async with database.session() as session:
+        await accounts.create("b@b.c", GOOD)
+        with pytest.raises(AccountError, match="call it after the block"):
+            await {**CHANGES, **further}[name](accounts, user)
+        await session.rollback()
+    assert ended == []
+    assert (await stored(database)).security_stamp == before == user.security_stamp
+    assert await accounts.authenticate("a@b.c", GOOD) is not None
+    await {**CHANGES, **further}[name](accounts, user)
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("away"), SessionError("in a block")])
@@ -164,9 +211,8 @@ async def test_a_user_whom_other_rows_need_is_not_deleted(
     author = await authors.create("a@b.c", GOOD, roles=["teacher"])
     async with database.session() as session:
         await session.execute(insert(Book).values(author_id=author.id))
-        with pytest.raises(AccountError, match="other rows refer to it"):
-            await authors.delete(author)
-        await session.execute(insert(Book).values(author_id=author.id))  # the block goes on
+    with pytest.raises(AccountError, match="other rows refer to it"):
+        await authors.delete(author)
     kept = await authors.get("a@b.c")
     assert kept is not None
     assert kept.roles == {"teacher"}
@@ -192,14 +238,13 @@ async def test_an_account_that_is_not_there_cannot_be_changed(
 
 
 async def test_an_address_that_is_taken_or_none_is_refused(
-    accounts: Accounts[User], database: SQLDatabase
+    accounts: Accounts[User],
 ) -> None:
     user = await accounts.create("a@b.c", GOOD)
     await accounts.create("b@b.c", GOOD)
-    async with database.session():  # and the block around it can go on
-        with pytest.raises(EmailTaken):
-            await accounts.set_email(user, "B@b.c")
-        await accounts.set_email(user, "c@b.c")
+    with pytest.raises(EmailTaken):
+        await accounts.set_email(user, "B@b.c")
+    await accounts.set_email(user, "c@b.c")
     with pytest.raises(AccountError, match="not an e-mail address"):
         await accounts.set_email(user, "nowhere")
     assert user.email == "c@b.c"

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError
 from sqlalchemy import event, update
 
@@ -131,6 +131,44 @@ async def test_every_refusal_costs_one_query_and_one_hash(
     event.remove(database.reader.sync_engine, "before_cursor_execute", note)
     assert hasher.computed == 1
     assert sum(statement.startswith("SELECT") for statement in statements) == 1
+
+
+@pytest.mark.parametrize(
+    ("time_cost", "memory_cost"), [(1, 64), (3, 64), (2, 8), (1, 250), (2, 129), (3, 128)]
+)
+@pytest.mark.parametrize("email", ["known@b.c", "off@b.c"])
+async def test_a_cheaper_hash_of_before_costs_what_an_unknown_account_costs(
+    database: SQLDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    email: str,
+    time_cost: int,
+    memory_cost: int,
+) -> None:
+    before = PasswordHasher(time_cost=time_cost, memory_cost=memory_cost, parallelism=1)
+    accounts = accounts_of(database, hasher=before)
+    await accounts.create("known@b.c", GOOD)
+    await accounts.create("off@b.c", OFF, is_active=False)
+    hasher = PasswordHasher(time_cost=2, memory_cost=200, parallelism=1)
+    accounts.passwords = Passwords(hasher)
+    await accounts.authenticate("unknown@b.c", "makes the decoy")
+    costs: list[int] = []
+
+    def verify(self: PasswordHasher, hash: str, password: bytes) -> bool:  # noqa: A002
+        parameters = extract_parameters(hash)
+        costs.append(parameters.time_cost * parameters.memory_cost)
+        return password == OFF.encode()
+
+    def fill(*_: bytes, time_cost: int, memory_cost: int, **__: Any) -> bytes:
+        costs.append(time_cost * memory_cost)
+        return b""
+
+    monkeypatch.setattr(PasswordHasher, "verify", verify)
+    monkeypatch.setattr("tornkit.accounts.passwords.hash_secret_raw", fill)
+    assert await accounts.authenticate(email, OFF if email == "off@b.c" else "wrong") is None
+    known = sum(costs)
+    costs.clear()
+    assert await accounts.authenticate("unknown@b.c", "wrong") is None
+    assert sum(costs) <= known <= sum(costs) + 2 * 8
 
 
 class WithoutDecoy(Passwords):

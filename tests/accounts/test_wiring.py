@@ -11,7 +11,7 @@ from sqlalchemy import select
 from tests.accounts.support import GOOD, Base, User
 from tornkit import Application, Settings
 from tornkit.accounts.resets import reset_token_table
-from tornkit.errors import MigrationsPending, TooManyRequests, WeakPassword
+from tornkit.errors import AccountError, MigrationsPending, TooManyRequests, WeakPassword
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -84,13 +84,17 @@ async def test_tries_are_counted_where_and_as_often_as_the_settings_say(
             await accounts.authenticate("a@b.c", GOOD, address="192.0.2.1")
 
 
-@pytest.mark.parametrize("name", ["set_password", "set_active", "delete", "reset_password"])
+@pytest.mark.parametrize(
+    "name", ["set_password", "set_email", "set_active", "delete", "reset_password"]
+)
 async def test_sessions_in_their_store_end_with_the_change(tmp_path: Path, name: str) -> None:
     async with site(tmp_path) as (application, accounts):
         user = await accounts.create("a@b.c", GOOD)
         assert await signed_in(application, user) == 1
         if name == "set_password":
             await accounts.set_password(user, OTHER)
+        elif name == "set_email":
+            await accounts.set_email(user, "b@b.c")
         elif name == "set_active":
             await accounts.set_active(user, False)
         elif name == "delete":
@@ -102,18 +106,15 @@ async def test_sessions_in_their_store_end_with_the_change(tmp_path: Path, name:
         assert await application.sessions.list_user(user.id) == []
 
 
-async def test_a_change_inside_a_block_leaves_the_sessions_to_the_stamp(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_change_inside_a_block_is_refused_and_ends_nothing(tmp_path: Path) -> None:
     async with site(tmp_path) as (application, accounts):
         user = await accounts.create("a@b.c", GOOD)
         await signed_in(application, user)
-        before = user.security_stamp
         async with application.databases["default"].session():
-            await accounts.set_password(user, OTHER)
-        assert "are over, but still in their store" in caplog.messages[-1]
-        assert await accounts.authenticate("a@b.c", OTHER) is not None
-        assert user.security_stamp != before
+            with pytest.raises(AccountError, match="after the block"):
+                await accounts.set_password(user, OTHER)
+        assert len(await application.sessions.list_user(user.id)) == 1
+        assert await accounts.authenticate("a@b.c", GOOD) is not None
 
 
 async def test_users_bring_tornkit_s_tables_wherever_sessions_are(tmp_path: Path) -> None:

@@ -9,6 +9,9 @@ import pytest
 
 from tests.checks.conftest import PREFIX, SECRET
 from tornkit.checks import look_at_deployment
+from tornkit.checks.deploy import accounts
+from tornkit.security.limits import Rate
+from tornkit.security.limits.base import Measure
 
 if TYPE_CHECKING:
     from tests.checks.conftest import Deployed
@@ -66,6 +69,12 @@ FAILING = [
         "error",
         "server.trusted_proxies",
         'server.trusted_proxies = ["::/1", "8000::/1"]',
+    ),
+    (
+        "deploy.trusted-proxies",
+        "error",
+        "server.trusted_proxies",
+        'server.trusted_proxies = ["unix", "::ffff:0:0/96"]',
     ),
     ("deploy.open-host", "warning", "host", 'host = "0.0.0.0"'),
     ("deploy.open-host", "warning", "host", 'host = "::"'),
@@ -126,12 +135,24 @@ FAILING = [
         "session.store",
         'session.store = "redis://:hush@[2001:db8::1]:6379/0"',
     ),
+    (  # without TLS a certificate is shown to nobody
+        "deploy.redis-password",
+        "warning",
+        "session.store",
+        'session.store = "redis://redis.example:6379/0?ssl_certfile=site.pem"',
+    ),
     ("deploy.limits-memory", "warning", "limits.store", 'limits.store = "memory://"'),
     (
         "deploy.sign-in-rate",
         "warning",
         "accounts.sign_in_per_account",
         'accounts.sign_in_per_account = "2/m"',
+    ),
+    (  # 100 at once, and 99 until the hour is over
+        "deploy.sign-in-rate",
+        "warning",
+        "accounts.sign_in_per_account",
+        'accounts.sign_in_per_account = "100/hour"',
     ),
     (
         "deploy.sign-in-rate",
@@ -259,15 +280,18 @@ WELL_SET = {
 host = "0.0.0.0"
 allowed_hosts = [".school.example", "localhost"]
 trusted_origins = ["https://partner.example"]
-server = {trusted_proxies = ["10.0.0.0/8", "2001:db8::/32", "unix"], max_body_size = 104857600}
+server = {trusted_proxies = ["10.0.0.0/8", "::1", "unix"], max_body_size = 104857600}
 """,
     "short sessions": """
 session = {idle_timeout = 900, absolute_timeout = 28800, touch_interval = 30}
-accounts = {reset_timeout = 86400, sign_in_per_account = "100/hour", sign_in_per_address = "1/s"}
+accounts = {reset_timeout = 86400, sign_in_per_account = "50/hour", sign_in_per_address = "1/s"}
 """,
     "Redis beside it": """
 session.store = "redis://redis:6379/0"
 limits.store = "unix:///run/redis.sock?db=1"
+""",
+    "Redis that asks for certificates": """
+session.store = "rediss://redis.example:6379/0?ssl_certfile=site.pem&ssl_keyfile=site.key"
 """,
     "databases beside it": """
 databases.default = "postgresql://school@/school?host=/run/postgresql"
@@ -373,6 +397,32 @@ def test_secrets_in_variables_are_where_they_belong(
 
 def test_an_empty_secret_in_a_file_is_none(deployed: Deployed) -> None:
     assert look_at_deployment(deployed.app("secret_fallbacks = []")) == []
+
+
+@pytest.mark.parametrize("text", ["1/s", "2/m", "50/hour", "100/hour", "10/15m", "100/15m", "7/d"])
+def test_as_many_tries_are_told_as_the_limiter_lets_through_in_an_hour(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    rate, now, end, counted = Rate.parse(text), 0.0, 0.0, 0
+    while now < 3599.9:
+        wait, end = Measure.of(rate, now).hit(end)
+        counted, now = counted + (not wait), now + wait
+    monkeypatch.setattr(accounts, "ACCOUNT_TRIES", 0)
+    (message,) = deployed.look(f'accounts.sign_in_per_account = "{text}"')
+    assert f" {counted} passwords can be tried" in message.message
+
+
+def test_what_redis_keeps_is_what_is_in_danger(deployed: Deployed) -> None:
+    def told(key: str) -> str:
+        found = deployed.look(f'{key} = "redis://redis.example:6379/0"')
+        assert [each.id for each in found] == ["deploy.redis-password", "deploy.redis-unencrypted"]
+        return " ".join(each.message for each in found)
+
+    assert "sign in as anybody" in told("session.store")
+    of_limits = told("limits.store").replace("limits.store", "")
+    assert "guess passwords" in of_limits
+    assert "sign in" not in of_limits
+    assert "session" not in of_limits
 
 
 def test_tls_may_be_asked_for_in_the_environment(

@@ -217,7 +217,7 @@ class TestClearing:
     async def test_batches_end(self, store: LimitStore, monkeypatch: pytest.MonkeyPatch) -> None:
         if not isinstance(store, SQLLimitStore):
             pytest.skip("only SQL clears in batches")
-        monkeypatch.setattr("tornkit.security.limits.sql._CLEAR_BATCH", 3)
+        monkeypatch.setattr("tornkit._transactions._CLEAR_BATCH", 3)
         for number in range(9):
             await store.hit(digest(str(number)), RATE, T0)
         assert await store.clear_expired(T0 + 60) == 9

@@ -124,6 +124,7 @@ async def test_json_or_html_is_what_the_client_prefers(start: StartSite) -> None
     }
     for accept, expected in cases.items():
         answer = await client.get("/missing", headers={"Accept": accept})
+        assert "Accept" in answer.headers["Vary"].split(", ")
         assert answer.status_code == 404
         assert answer.headers["Content-Type"].startswith(expected), accept
     answer = await client.post("/missing", json={})

@@ -27,7 +27,13 @@ from tornkit import (
     path,
     rate_limit,
 )
-from tornkit.errors import SessionError, SettingsError, StoreUnavailable, TooManyRequests
+from tornkit.errors import (
+    AppError,
+    SessionError,
+    SettingsError,
+    StoreUnavailable,
+    TooManyRequests,
+)
 from tornkit.security.limits import MemoryLimitStore, Rate
 from tornkit.security.limits.sql import SQLLimitStore
 from tornkit.sessions import MemoryStore
@@ -168,6 +174,17 @@ async def test_an_answer_of_ones_own_carries_the_header_too(start: StartSite) ->
     client = await start(open_, overrides=MEMORY)
     answer = await client.get("/open/form")
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
+
+
+async def test_any_error_may_say_when_to_come_back(start: StartSite) -> None:
+    class Busy(BaseHandler):
+        async def get(self) -> None:
+            raise AppError(503, "the queue is full", retry_after=4.2)
+
+    busy = Module(name="busy", access=PUBLIC, routes=[path("/", Busy)])
+    client = await start(busy)
+    answer = await client.get("/busy/", headers=JSON)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 
 
 async def test_production_shows_the_message_too(start: StartSite) -> None:

@@ -128,6 +128,21 @@ async def test_templates_have_urls_flashes_and_the_user(project: Project, serve:
     assert (await client.get("/teacher/")).text == "/teacher/ 0 True"
 
 
+async def test_a_head_request_leaves_the_flashes_for_the_page(
+    project: Project, serve: Serve
+) -> None:
+    project.module("teacher", "teacher/index.html")
+    project.write(
+        "modules/teacher/templates/index.html",
+        "{% for flash in flashes() %}{{ flash.category }}:{{ flash.message }}{% endfor %}",
+    )
+    client = await serve(project.application())
+    await client.post("/teacher/")
+    assert (await client.head("/teacher/")).headers["Content-Length"] == "13"
+    assert (await client.get("/teacher/")).text == "success:Saved"
+    assert (await client.get("/teacher/")).text == ""
+
+
 async def test_a_page_that_asks_for_nobody_stays_cacheable(project: Project, serve: Serve) -> None:
     project.module("plain", "plain/index.html")
     project.write("modules/plain/templates/index.html", "the same for all")

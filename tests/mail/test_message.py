@@ -53,6 +53,13 @@ def test_no_header_takes_a_line_break_or_control_character(field: str, character
         *("ann@school.example>", "Ann ann@school.example", "a;b@c", "ann@.example", "(x)a@b"),
         *("group: ann@b;", "ann@[127.0.0.1]", '"a b"@c', f"{'a' * 250}@b.example"),
         "ann@" + "a" * 64 + ".example",
+        *(
+            "ann@school.example.",
+            "ann@straße.example",
+            "ann@\uff53chool.example",
+            "a@b\u3002example",
+        ),
+        "ann@" + "ü" * 60 + ".example",
     ],
 )
 @pytest.mark.parametrize("field", ["to", "reply_to"])

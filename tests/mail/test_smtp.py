@@ -296,3 +296,22 @@ async def test_the_server_of_these_tests_has_nothing_left_open() -> None:
         assert isinstance(server, Server)
         await send(server.url())
     assert server.open_connections == 0
+
+
+async def test_a_thread_that_cannot_be_started_keeps_no_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async with serving() as server:
+        transport = SMTPTransport(server.url(), timeout=5)
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", fail)
+            for _ in range(5):
+                with pytest.raises(RuntimeError):
+                    async with asyncio.timeout(5):
+                        await transport.deliver(MAIL, SENDER)
+        async with asyncio.timeout(5):
+            await transport.deliver(MAIL, SENDER)
+    assert len(server.delivered) == 1

@@ -126,7 +126,7 @@ VARIABLES = {
     ),
     "an unmigrated database": (
         {"SCHOOL_ENVIRONMENT": "testing", "SCHOOL_DATABASES__DEFAULT": "sqlite:///data/empty.db"},
-        ["database 'default'", "2 pending migrations", "tornkit db upgrade"],
+        ["database 'default'", "3 pending migrations", "tornkit db upgrade"],
     ),
 }
 

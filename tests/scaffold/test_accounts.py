@@ -59,6 +59,19 @@ def test_a_class_is_a_few_short_methods() -> None:
                 assert (node.end_lineno or 0) - node.lineno < 22, f"{path}: {node.name}"
 
 
+def test_every_mail_is_made_in_the_background_where_its_failure_stops_nothing() -> None:
+    tree = ast.parse(CODE[f"{MODULE}/passwords.py"])
+    posted = [
+        node.args[0].func
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "self.mailer.post"
+        if isinstance(node.args[0], ast.Call)
+    ]
+    assert [ast.unparse(made) for made in posted] == ["self.make_notice", "self.make_mail"]
+    makers = {node.name for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)}
+    assert {"make_notice", "make_mail"} <= makers
+
+
 @pytest.mark.parametrize("database", [name for name in DATABASES if name != "minimal"])
 def test_no_password_of_mail_belongs_into_the_settings(database: str) -> None:
     files = plan_project(answers("short", "none", database), "1")

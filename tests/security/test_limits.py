@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import secrets
 import traceback
@@ -13,12 +12,11 @@ import pytest
 from tests.security.limit_stores import open_store, place_of
 from tornkit.errors import SessionError, StoreUnavailable, TooManyRequests
 from tornkit.security.limits import Limiter, MemoryLimitStore, Rate, client_network
-from tornkit.security.limits._batches import Batches
 from tornkit.security.limits.base import Measure
 from tornkit.security.limits.redis import RedisLimitStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 T0 = 1_700_000_000.25
@@ -147,64 +145,6 @@ class TestMemory:
             await store.hit(f"later {number}", RATE, T0 + 100)
         assert len(store._ends) <= 1500
         assert all(f"later {number}" in store._ends for number in range(900))
-
-
-class TestBatches:
-    async def test_what_comes_meanwhile_is_counted_together(self) -> None:
-        seen: list[int] = []
-        begun, go_on = asyncio.Event(), asyncio.Event()
-
-        async def count(_: str, measures: Sequence[Measure]) -> list[float]:
-            seen.append(len(measures))
-            begun.set()
-            await go_on.wait()
-            return [measure.now for measure in measures]
-
-        batches = Batches(count)
-        hits = [
-            asyncio.ensure_future(batches.hit("x", Measure.of(RATE, float(number))))
-            for number in range(10)
-        ]
-        await begun.wait()
-        hits.append(asyncio.ensure_future(batches.hit("x", Measure.of(RATE, 10.0))))
-        hits.append(asyncio.ensure_future(batches.hit("x", Measure.of(RATE, 11.0))))
-        await asyncio.sleep(0)
-        go_on.set()
-        assert await asyncio.gather(*hits) == [float(number) for number in range(12)]
-        assert seen == [10, 2]
-        assert not batches._waiting
-
-    async def test_who_waits_behind_a_failure_fails_at_once(self) -> None:
-        called = 0
-        begun, go_on = asyncio.Event(), asyncio.Event()
-
-        async def count(_: str, measures: Sequence[Measure]) -> list[float]:
-            nonlocal called
-            called += 1
-            begun.set()
-            await go_on.wait()
-            raise StoreUnavailable("down")
-
-        batches = Batches(count)
-        first = asyncio.ensure_future(batches.hit("x", Measure.of(RATE, T0)))
-        await begun.wait()
-        second = asyncio.ensure_future(batches.hit("x", Measure.of(RATE, T0)))
-        await asyncio.sleep(0)
-        go_on.set()
-        answers = await asyncio.gather(first, second, return_exceptions=True)
-        assert [type(answer) for answer in answers] == [StoreUnavailable] * 2
-        assert called == 1
-        assert not batches._waiting
-
-    async def test_a_counting_that_is_cancelled_leaves_nobody_waiting(self) -> None:
-        async def count(_: str, measures: Sequence[Measure]) -> list[float]:
-            raise asyncio.CancelledError
-
-        batches = Batches(count)
-        hit = asyncio.ensure_future(batches.hit("x", Measure.of(RATE, T0)))
-        done, _ = await asyncio.wait([hit], timeout=5)
-        assert done
-        assert hit.cancelled()
 
 
 class TestRedis:

@@ -142,6 +142,20 @@ def test_the_peers_of_a_unix_socket_are_trusted_by_their_own_entry_only() -> Non
     assert client_of(PEER, ["1.2.3.4"], ["https"], unix) == PEER
 
 
+@pytest.mark.parametrize(
+    ("entry", "inside", "outside"),
+    [
+        ("::ffff:10.0.0.0/104", "10.255.0.1", "11.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1", "10.0.0.2"),
+        ("::ffff:0:0/96", "192.0.2.1", "2001:db8::1"),
+        ("::/0", "2001:db8::1", "192.0.2.1"),
+    ],
+)
+def test_ipv4_within_ipv6_is_ipv4(entry: str, inside: str, outside: str) -> None:
+    trusted = TrustedProxies.parse([entry])
+    assert (trusted.trusts(inside), trusted.trusts(outside)) == (True, False)
+
+
 ADDRESSES = st.one_of(st.ip_addresses().map(str), st.text(max_size=20))
 
 

@@ -28,6 +28,7 @@ class Accounts(SigningIn[UserT], Resets[UserT], Changes[UserT], RoleChanges[User
     Args:
         user_model: a mapped class with `UserMixin`.
         open_session: opens a block of the database that holds it.
+        in_block: tells whether the running task is inside such a block.
         known_roles: the roles that exist; giving any other is refused.
         hasher: argon2 parameters other than the default, such as fast ones for tests.
         password_length: characters of the shortest password.

@@ -14,10 +14,10 @@ from sqlalchemy.orm.attributes import set_committed_value
 from tornkit._rates import Rate
 from tornkit._text import printable
 from tornkit.accounts import rules
-from tornkit.accounts.addresses import normal_email
+from tornkit.accounts.addresses import known_email
 from tornkit.accounts.models import UserMixin, make_stamp
 from tornkit.accounts.passwords import Passwords
-from tornkit.errors import EmailTaken, SessionError, UnknownUser
+from tornkit.errors import AccountError, EmailTaken, SessionError, UnknownUser
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -58,6 +58,7 @@ class AccountsBase(Generic[UserT]):
         open_session: OpenSession,
         known_roles: Collection[str],
         *,
+        in_block: Callable[[], bool] = lambda: False,
         hasher: PasswordHasher | None = None,
         password_length: int = rules.PASSWORD_LENGTH,
         reset_timeout: float = 3600,
@@ -73,6 +74,7 @@ class AccountsBase(Generic[UserT]):
         self.passwords = Passwords(hasher or self.hasher)
         self.password_length = password_length
         self._open_session = open_session
+        self._in_block = in_block
         self._reset_timeout = reset_timeout
         self._limiter = limiter
         self._per_account = sign_in_per_account
@@ -101,7 +103,7 @@ class AccountsBase(Generic[UserT]):
         Raises:
             AccountError: it is no address.
         """
-        address = normal_email(email)
+        address = known_email(email)
         user = await self._one(select(self.user_model).where(self.user_model.email == address))
         # MySQL finds é where e is asked for.
         return user if user is not None and user.email == address else None
@@ -142,6 +144,17 @@ class AccountsBase(Generic[UserT]):
         return found
 
     # --- changing ------------------------------------------------------------------------
+
+    def _refuse_in_block(self, name: str) -> None:
+        """Refuse what ends sessions where it may still be undone.
+
+        Raises:
+            AccountError: a block is open; sessions would be gone if it rolled back.
+        """
+        if self._in_block():
+            raise AccountError(
+                f"{name}() inside a block of the users' database", hint="call it after the block"
+            )
 
     async def _change(self, session: AsyncSession, user: UserT, **values: Any) -> dict[str, Any]:
         """Set columns and a new stamp in one statement; return all of them.
@@ -197,7 +210,7 @@ class AccountsBase(Generic[UserT]):
             )
             # Whoever did it first was right.
             kept = await session.scalar(select(model.security_stamp).where(model.id == user.id))
-        remember(user, security_stamp=kept or stamp)
+        reflect(user, security_stamp=kept or stamp)
 
     async def _end_sessions(self, user_id: int, spare: str | None = None) -> None:
         """Delete a user's sessions from their store; those that stay there are over as well."""
@@ -211,7 +224,7 @@ class AccountsBase(Generic[UserT]):
             )
 
 
-def remember(user: UserMixin, **values: object) -> None:
+def reflect(user: UserMixin, **values: object) -> None:
     """Put what was written to the row into the object that stands for it."""
     for name, value in values.items():
         set_committed_value(user, name, value)

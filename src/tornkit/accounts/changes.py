@@ -8,7 +8,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 
 from tornkit.accounts.addresses import normal_email
-from tornkit.accounts.base import AccountsBase, UserT, gone, logger, remember
+from tornkit.accounts.base import AccountsBase, UserT, gone, logger, reflect
 from tornkit.accounts.models import make_stamp
 from tornkit.errors import AccountError
 
@@ -38,13 +38,15 @@ class Changes(AccountsBase[UserT]):
         Raises:
             WeakPassword: the password breaks a rule.
             UnknownUser: there is no such account.
+            AccountError: inside a block of the users' database; call it after the block.
         """
+        self._refuse_in_block("set_password")
         owner = await self._known(user)
         await self.check_password(password, owner.email)
         renewed = await self.passwords.hash(password)
         async with self._open_session() as session:
             changed = await self._change(session, owner, password_hash=renewed)
-        remember(owner, **changed)
+        reflect(owner, **changed)
         logger.info("password changed: user %s", owner.id)
         await self._end_sessions(owner.id, spare)
 
@@ -53,7 +55,9 @@ class Changes(AccountsBase[UserT]):
 
         Raises:
             UnknownUser: there is no such account.
+            AccountError: inside a block of the users' database; call it after the block.
         """
+        self._refuse_in_block("set_active")
         owner = await self._known(user)
         model, stamp = self.user_model, make_stamp()
         change = update(model).where(model.id == owner.id, model.is_active != active)
@@ -65,19 +69,27 @@ class Changes(AccountsBase[UserT]):
             found = changed or await session.get(model, owner.id) is not None
         if not found:
             raise gone(owner)
-        remember(owner, is_active=active, **({"security_stamp": stamp} if changed else {}))
+        reflect(owner, is_active=active, **({"security_stamp": stamp} if changed else {}))
         logger.info("%s: user %s", "enabled" if active else "disabled", owner.id)
         if not active:
             await self._end_sessions(owner.id)
 
-    async def set_email(self, user: UserT | str, new: str) -> None:
-        """Give a user another address; sessions and reset links from before are over.
+    async def set_email(self, user: UserT | str, new: str, *, spare: str | None = None) -> None:
+        """Give a user another address; all the user's sessions and reset links end.
+
+        Args:
+            user: whose it is.
+            new: the address.
+            spare: the handle of a session that is to keep its data; it goes on when the user
+                is signed in there once more.
 
         Raises:
-            AccountError: it is no address.
+            AccountError: it is no address, or a block of the users' database is open; call it
+                after the block.
             EmailTaken: it has an account.
             UnknownUser: there is no such account.
         """
+        self._refuse_in_block("set_email")
         address = normal_email(new)
         owner = await self._known(user)
         if owner.email == address:
@@ -86,44 +98,44 @@ class Changes(AccountsBase[UserT]):
         async def work(session: AsyncSession) -> dict[str, Any]:
             return await self._change(session, owner, email=address)
 
-        remember(owner, **await self._unless_taken(address, work))
+        reflect(owner, **await self._unless_taken(address, work))
         logger.info("e-mail changed: user %s", owner.id)
+        await self._end_sessions(owner.id, spare)
 
     async def renew_stamp(self, user: UserT | str) -> None:
         """Make all sessions and reset links of a user invalid, wherever they are kept.
 
         Raises:
             UnknownUser: there is no such account.
+            AccountError: inside a block of the users' database; call it after the block.
         """
+        self._refuse_in_block("renew_stamp")
         owner = await self._known(user)
         async with self._open_session() as session:
             changed = await self._change(session, owner)
-        remember(owner, **changed)
+        reflect(owner, **changed)
         logger.info("signed out everywhere: user %s", owner.id)
 
     async def delete(self, user: UserT | str) -> None:
         """Delete a user, the user's sessions, and by their foreign key the roles.
 
         Raises:
-            AccountError: rows of the project's own refer to the user.
+            AccountError: rows of the project's own refer to the user, or a block of the users'
+                database is open; call it after the block.
             UnknownUser: there is no such account.
         """
+        self._refuse_in_block("delete")
         owner = await self._known(user)
         model = self.user_model
-        found, refused = False, None
-        async with self._open_session() as session:
-            try:
-                # Undone alone, so that a block around this one can go on.
-                async with session.begin_nested():
-                    result: Any = await session.execute(delete(model).where(model.id == owner.id))
-                    found = bool(result.rowcount)
-            except IntegrityError as error:
-                refused = error
-        if refused is not None:
+        try:
+            async with self._open_session() as session:
+                result: Any = await session.execute(delete(model).where(model.id == owner.id))
+                found = bool(result.rowcount)
+        except IntegrityError as error:
             raise AccountError(
                 f"user {owner.id} cannot be deleted: other rows refer to it",
                 hint="delete those first, or disable the user",
-            ) from refused
+            ) from error
         if not found:
             raise gone(owner)
         logger.info("deleted: user %s", owner.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from tornkit.accounts.addresses import normal_email
+from tornkit.accounts.addresses import known_email
 from tornkit.errors import AccountError
 
 if TYPE_CHECKING:
@@ -40,6 +40,6 @@ def subject_of(email: str) -> str:
     its own.
     """
     try:
-        return normal_email(email)
+        return known_email(email)
     except AccountError:
         return email.strip().lower()

@@ -12,7 +12,7 @@ from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
-from tornkit.accounts.addresses import EMAIL_LIMIT
+from tornkit._addresses import LONGEST
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
@@ -88,7 +88,7 @@ class UserMixin:
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, sort_order=-6)
     # A unique index rather than a constraint: it has a name on every database.
-    email: Mapped[str] = mapped_column(String(EMAIL_LIMIT), unique=True, index=True, sort_order=-5)
+    email: Mapped[str] = mapped_column(String(LONGEST), unique=True, index=True, sort_order=-5)
     password_hash: Mapped[str] = mapped_column(String(255), sort_order=-4)
     # Empty only in rows that were inserted by hand, until their owner first signs in.
     security_stamp: Mapped[str] = mapped_column(

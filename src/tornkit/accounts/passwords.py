@@ -1,7 +1,8 @@
 """Hash and verify passwords with argon2, beside the event loop.
 
 All hashing of a process shares a pool of `WORKERS` threads of its own: at most so many
-hashes run, and hold their memory (64 MiB each by default), at one time; others queue.
+hashes run, and hold their memory (64 MiB each by default), at one time; others queue. The
+queue is short, for whoever waits in a long one has given up before it is their turn.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import threading
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import hash_secret_raw
 
-from tornkit.errors import WeakPassword
+from tornkit.errors import AppError, WeakPassword
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,15 +35,42 @@ PASSWORD_BYTES = 1024
 WORKERS = min(4, os.cpu_count() or 1)
 """Passwords hashed at one time."""
 
-_pools: dict[int, ThreadPoolExecutor] = {}
+QUEUE = 8 * WORKERS
+"""Passwords that wait for their turn."""
+
+_RETRY_AFTER = 5.0  # seconds; a full queue is worked off in less
+_SMALLEST = 8  # KiB that argon2 takes for each lane at least
 
 
-def _pool() -> ThreadPoolExecutor:
+class _Pool:
+    """Threads that hash, and as many places as may be taken at them."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(WORKERS, "tornkit-passwords")
+        self._places = threading.Semaphore(WORKERS + QUEUE)
+
+    async def run(self, function: Callable[..., T], *arguments: object) -> T:
+        if not self._places.acquire(blocking=False):
+            raise AppError(503, f"{QUEUE} passwords wait to be hashed", retry_after=_RETRY_AFTER)
+        try:
+            work = self._threads.submit(function, *arguments)
+        except BaseException:
+            self._places.release()
+            raise
+        # Whoever awaits it may be gone long before its turn is over.
+        work.add_done_callback(lambda _: self._places.release())
+        return await asyncio.wrap_future(work)
+
+
+_pools: dict[int, _Pool] = {}
+
+
+def _pool() -> _Pool:
     """Return this process's threads; those of the parent do not survive a fork."""
     pool = _pools.get(os.getpid())
     if pool is None:
         _pools.clear()
-        pool = _pools[os.getpid()] = ThreadPoolExecutor(WORKERS, "tornkit-passwords")
+        pool = _pools[os.getpid()] = _Pool()
     return pool
 
 
@@ -56,24 +86,20 @@ class Passwords:
 
         Raises:
             WeakPassword: the password is too long or not text.
+            AppError: too many wait already (503, with ``retry_after``); `verify` does so too.
         """
-        return await _in_thread(self._hasher.hash, normal_password(password).encode())
+        return await _pool().run(self._hasher.hash, normal_password(password).encode())
 
     async def verify(self, stored: str | None, password: str) -> bool:
-        """Tell whether the password fits the stored hash; without one, take the same time."""
+        """Tell whether the password fits the stored hash; without one, take the same time.
+
+        A hash of outdated parameters that were cheaper takes as much as one of today's.
+        """
         decoy = await self._get_decoy()
         encoded = _encoded(password)
         known = stored is not None and encoded is not None
-        try:
-            await _in_thread(
-                self._hasher.verify, stored if stored and known else decoy, encoded or b""
-            )
-        except VerificationError:
-            return False
-        except InvalidHashError:  # no password fits such an account
-            await _in_thread(self._wrong, decoy)
-            return False
-        return known
+        compared = stored if stored and known else decoy
+        return await _pool().run(self._fits, compared, decoy, encoded or b"") and known
 
     def is_outdated(self, stored: str) -> bool:
         """Tell whether the hash was made with other parameters than today's."""
@@ -82,14 +108,44 @@ class Passwords:
     async def _get_decoy(self) -> str:
         # Made before any verification, known user or not, so that its making tells nothing.
         if self._decoy is None:
-            self._decoy = await _in_thread(self._hasher.hash, secrets.token_bytes(16))
+            self._decoy = await _pool().run(self._hasher.hash, secrets.token_bytes(16))
         return self._decoy
 
-    def _wrong(self, decoy: str) -> bool:
+    # --- in the thread -------------------------------------------------------------------
+
+    def _fits(self, stored: str, decoy: str, password: bytes) -> bool:
         try:
-            return self._hasher.verify(decoy, b"")
+            right = self._is_right(stored, password)
+        except InvalidHashError:  # no password fits such an account
+            self._is_right(decoy, b"")
+            return False
+        # Whether it was right or not, for that an account is inactive is told to nobody.
+        self._make_up_for(stored)
+        return right
+
+    def _is_right(self, stored: str, password: bytes) -> bool:
+        try:
+            return self._hasher.verify(stored, password)
+        except InvalidHashError:
+            raise
         except VerificationError:
             return False
+
+    def _make_up_for(self, stored: str) -> None:
+        """Compute what a hash of today's parameters costs more than this one."""
+        today, old = self._hasher, extract_parameters(stored)
+        # What argon2 costs is its memory times its passes.
+        missing = today.memory_cost * today.time_cost - old.memory_cost * old.time_cost
+        if missing > 0:
+            hash_secret_raw(
+                b"",
+                b"of the decoy",
+                time_cost=today.time_cost,
+                memory_cost=max(-(-missing // today.time_cost), _SMALLEST * today.parallelism),
+                parallelism=today.parallelism,
+                hash_len=today.hash_len,
+                type=today.type,
+            )
 
 
 def normal_password(password: str) -> str:
@@ -114,8 +170,3 @@ def _encoded(password: str) -> bytes | None:
         return normal_password(password).encode()
     except WeakPassword:
         return None
-
-
-async def _in_thread(function: Callable[..., T], *arguments: object) -> T:
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_pool(), function, *arguments)

@@ -27,7 +27,8 @@ from sqlalchemy import (
 )
 
 from tornkit._rates import Rate
-from tornkit.accounts.base import AccountsBase, UserT, logger, remember
+from tornkit.accounts.addresses import normal_email
+from tornkit.accounts.base import AccountsBase, UserT, logger, reflect
 from tornkit.accounts.limiting import RESET, SIGN_IN_ACCOUNT, subject_of
 from tornkit.accounts.models import STAMP_LENGTH, make_stamp
 from tornkit.errors import AccountError, InvalidToken, SessionError, TooManyRequests
@@ -74,7 +75,7 @@ class Resets(AccountsBase[UserT]):
         try:
             if self._limiter is not None:
                 await self._limiter.hit(RESET, subject_of(email), RESET_RATE)
-            user = await self.get(email)
+            user = await self.get(normal_email(email))
         except TooManyRequests:
             logger.warning("throttled: reset requested, by account")
             return None
@@ -116,7 +117,9 @@ class Resets(AccountsBase[UserT]):
         Raises:
             InvalidToken: it is used up, expired, outdated or none of ours.
             WeakPassword: the password breaks a rule; the token stays usable.
+            AccountError: inside a block of the users' database; call it after the block.
         """
+        self._refuse_in_block("reset_password")
         user, row = await self._resolve(token)
         await self.check_password(password, user.email)
         renewed = await self.passwords.hash(password)
@@ -137,7 +140,7 @@ class Resets(AccountsBase[UserT]):
                 )
         if not won:
             raise _refused()
-        remember(user, **changed)
+        reflect(user, **changed)
         logger.info("reset used, password changed: user %s", user.id)
         await self._end_sessions(user.id)
         await self._forget_tries(user)

@@ -12,10 +12,10 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from tornkit._text import printable
-from tornkit.accounts.addresses import normal_email
-from tornkit.accounts.base import AccountsBase, UserT, logger, remember
+from tornkit.accounts.addresses import known_email
+from tornkit.accounts.base import AccountsBase, UserT, logger, reflect
 from tornkit.accounts.limiting import SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, subject_of
-from tornkit.errors import AccountError, DatabaseError, TooManyRequests
+from tornkit.errors import AccountError, AppError, DatabaseError, TooManyRequests
 
 if TYPE_CHECKING:
     from tornkit._rates import Rate
@@ -24,7 +24,7 @@ __all__ = ["SigningIn"]
 
 
 class SigningIn(AccountsBase[UserT]):
-    """Find out whom an address and a password belong to."""
+    """Find out whom an e-mail and a password belong to."""
 
     async def authenticate(
         self, email: str, password: str, *, address: str | None = None
@@ -32,7 +32,8 @@ class SigningIn(AccountsBase[UserT]):
         """Return the active user whom this password belongs to, or None.
 
         A try counts for the account and for the address before anything is hashed; one that
-        works starts the account's count anew and gives the address its own back. An e-mail
+        works starts the account's count anew and gives the address its own back, and one that
+        could not be hashed counts for neither. An e-mail
         without an account takes the time that a wrong password takes. A hash of outdated
         parameters is made anew.
 
@@ -44,11 +45,16 @@ class SigningIn(AccountsBase[UserT]):
         Raises:
             TooManyRequests: too many tries, whether or not the e-mail has an account.
             StoreUnavailable: they cannot be counted.
+            AppError: too many passwords wait to be hashed (503, with ``retry_after``).
         """
         account, place = subject_of(email), printable(address or "unknown address")
         await self._count(account, address, place)
         row = await self._credentials(email)
-        right = await self.passwords.verify(row.password_hash if row else None, password)
+        try:
+            right = await self.passwords.verify(row.password_hash if row else None, password)
+        except AppError:  # nobody has looked at it
+            await self._give_back(account, address)
+            raise
         if row is None:
             logger.info("unknown: unknown account from %s", place)
             return None
@@ -66,15 +72,15 @@ class SigningIn(AccountsBase[UserT]):
     async def _credentials(self, email: str) -> Row[Any] | None:
         model = self.user_model
         try:
-            address = normal_email(email)
+            wanted = known_email(email)
         except AccountError:
-            address = ""  # asked for all the same, as an unknown one is
+            wanted = ""  # asked for all the same, as an unknown one is
         columns = (model.id, model.email, model.password_hash, model.is_active)
         async with self._open_session(read_only=True) as session:
-            found: Any = await session.execute(select(*columns).where(model.email == address))
+            found: Any = await session.execute(select(*columns).where(model.email == wanted))
             row: Row[Any] | None = found.one_or_none()
         # MySQL finds é where e is asked for.
-        return row if row is not None and address and row.email == address else None
+        return row if row is not None and wanted and row.email == wanted else None
 
     async def _load_verified(self, row: Row[Any]) -> UserT | None:
         """Return the user; None if the password that was verified is no longer the user's."""
@@ -89,26 +95,23 @@ class SigningIn(AccountsBase[UserT]):
     ) -> None:
         if self._limiter is not None:
             await self._limiter.forget(SIGN_IN_ACCOUNT, account)
-            if address:
-                await self._limiter.forgive(
-                    SIGN_IN_ADDRESS, self._network_of(address), self._per_address
-                )
+            await self._forgive_address(address)
         await self._stamp(user)
         if self.passwords.is_outdated(user.password_hash):
             await self._rehash(user, password)
 
     async def _rehash(self, user: UserT, password: str) -> None:
-        renewed = await self.passwords.hash(password)
         model, before = self.user_model, user.password_hash
         change = update(model).where(model.id == user.id, model.password_hash == before)
-        change = change.values(password_hash=renewed)
         try:
+            renewed = await self.passwords.hash(password)
+            change = change.values(password_hash=renewed)
             async with self._open_session() as session:
                 await session.execute(change.execution_options(synchronize_session=False))
-        except (DatabaseError, SQLAlchemyError):
+        except (AppError, DatabaseError, SQLAlchemyError):
             logger.warning("the password hash of user %s could not be renewed", user.id)
         else:
-            remember(user, password_hash=renewed)
+            reflect(user, password_hash=renewed)
 
     # --- counting ------------------------------------------------------------------------
 
@@ -118,6 +121,16 @@ class SigningIn(AccountsBase[UserT]):
             network = self._network_of(address)
             await self._hit(SIGN_IN_ADDRESS, network, self._per_address, place)
         await self._hit(SIGN_IN_ACCOUNT, account, self._per_account, place)
+
+    async def _give_back(self, account: str, address: str | None) -> None:
+        if self._limiter is not None:
+            await self._limiter.forgive(SIGN_IN_ACCOUNT, account, self._per_account)
+            await self._forgive_address(address)
+
+    async def _forgive_address(self, address: str | None) -> None:
+        if self._limiter is not None and address:
+            network = self._network_of(address)
+            await self._limiter.forgive(SIGN_IN_ADDRESS, network, self._per_address)
 
     async def _hit(self, name: str, subject: str, rate: Rate, place: str) -> None:
         if self._limiter is None:

@@ -137,6 +137,7 @@ def make_accounts(
         user_model,
         databases["default"].session,
         known_roles,
+        in_block=lambda: databases["default"].in_block,
         # Tests sign users in by the dozen; their passwords guard nothing.
         hasher=_FAST_HASHER if settings.environment == "testing" else None,
         password_length=accounts.password_length,

@@ -96,7 +96,7 @@ def _answer_of_app(error: AppError, *, debug: bool) -> ErrorAnswer:
         error.number,
         _app_message(error, debug=debug),
         errors=error.errors if isinstance(error, FormError) else (),
-        retry_after=error.retry_after if isinstance(error, TooManyRequests) else None,
+        retry_after=error.retry_after,
     )
 
 

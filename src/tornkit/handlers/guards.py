@@ -37,7 +37,7 @@ def guard(target: Target, check: Check) -> Target:
         TypeError: the target is neither a method nor a `BaseHandler`.
     """
     if isinstance(target, type) and issubclass(target, LifecycleHandler):
-        target.guards = (check, *target.guards)
+        target._guards = (check, *target._guards)
         return target
     if not inspect.isfunction(target):
         raise TypeError(f"{target!r} is neither a method nor a class derived from BaseHandler")

@@ -64,8 +64,8 @@ class LifecycleHandler(CorsHandler):
 
     accepts_typed_arguments = True
 
-    guards: ClassVar[tuple[Callable[[Any], Awaitable[None]], ...]] = ()
-    """What `tornkit.handlers.guards` asks before each method of this class and its heirs."""
+    # What `tornkit.handlers.guards` asks before each method of this class and its heirs.
+    _guards: ClassVar[tuple[Callable[[Any], Awaitable[None]], ...]] = ()
 
     _pending: asyncio.Task[None] | None = None
     _settling_failed = False
@@ -156,7 +156,7 @@ class LifecycleHandler(CorsHandler):
         await self._pending_answers()
 
     async def _pass_guards(self) -> None:
-        for check in self.guards:
+        for check in self._guards:
             if self._finished:
                 return
             await check(self)

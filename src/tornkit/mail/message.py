@@ -16,6 +16,7 @@ from email.message import EmailMessage
 from email.utils import make_msgid
 from typing import TYPE_CHECKING
 
+from tornkit._addresses import ascii_domain, is_address
 from tornkit._text import printable
 from tornkit.errors import MailError
 
@@ -24,10 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Message", "compose", "mailbox"]
 
-_LONGEST_ADDRESS = 254  # RFC 5321
-_PART = r"[^\s@<>()\[\],;:\\\"]+"
 _NAMED = re.compile(r'\s*(?:"([^"<>]+)"|([^"<>]*?))\s*<([^<>]*)>')
-_BARE = re.compile(f"{_PART}@{_PART}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,70}")
 _OWN = frozenset(
     ["from", "to", "cc", "bcc", "reply-to", "subject", "date", "message-id", "mime-version"]
@@ -94,10 +92,10 @@ def mailbox(text: str) -> Address:
     try:
         found = _NAMED.fullmatch(text)
         name, bare = (found[1] or found[2], found[3]) if found else ("", text)
-        if not _BARE.fullmatch(bare) or _unprintable(text) or len(bare) > _LONGEST_ADDRESS:
+        if not is_address(bare) or _unprintable(text):
             raise ValueError
         local, _, domain = bare.partition("@")
-        return Address(name, local, domain.encode("idna").decode("ascii"))
+        return Address(name, local, ascii_domain(domain))
     except (TypeError, ValueError):
         raise MailError(
             f"{printable(text)!r} is not an e-mail address",

@@ -106,7 +106,11 @@ class SMTPTransport(Transport):
                 loop.call_soon_threadsafe(settle, failure)
 
         # No executor: at exit Python waits for its threads, a server that hangs included.
-        threading.Thread(target=run, name="tornkit-mail", daemon=True).start()
+        try:
+            threading.Thread(target=run, name="tornkit-mail", daemon=True).start()
+        except BaseException:
+            self._free.release()
+            raise
         await done
 
     # --- in the thread -------------------------------------------------------------------

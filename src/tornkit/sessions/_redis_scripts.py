@@ -12,14 +12,13 @@ __all__ = [
     "DELETE",
     "DELETE_USER",
     "DONE",
-    "GONE",
     "INCREMENT",
     "LIST_USER",
     "ROTATE",
     "SWAP",
 ]
 
-GONE, DONE, BEYOND = 0, 1, 2
+DONE, BEYOND = 1, 2  # 0: there is no such session
 
 # Every script gets the prefix, and most then an id's hash, `seen`, `expires` and the
 # milliseconds to live. A member of `ends` is an id's hash, 64 characters, and the user's id:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from tornkit._redis import SCHEMES, RedisLink
+from tornkit._redis import RedisLink
 from tornkit.sessions import _values
 from tornkit.sessions._redis_scripts import (
     APPLY,
@@ -29,7 +29,7 @@ from tornkit.sessions.base import SessionStore, StoredSession
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-__all__ = ["SCHEMES", "RedisStore"]
+__all__ = ["RedisStore"]
 
 PREFIX: Final = "tornkit:session:"
 # Redis forgets a session by itself this long after its end, should nobody clear it before.

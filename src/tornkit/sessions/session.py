@@ -282,13 +282,6 @@ class Session(MutableMapping[str, JSON]):
         """Whether an old id waits to be deleted: do it at once, even before an error."""
         return bool(self._revoked)
 
-    @property
-    def will_set_cookie(self) -> bool:
-        """Whether saving would issue a new id."""
-        if self._gone:
-            return False
-        return bool(self._rotation or (self._id is None and self._values))
-
     def needs_save(self, now: float) -> bool:
         """Tell whether saving would reach the store, ``now`` in seconds since the epoch."""
         if self._revoked or self._rotation:

@@ -35,7 +35,7 @@ from tornkit.sessions.base import SessionStore, StoredSession
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from sqlalchemy import Insert, Row
+    from sqlalchemy import ColumnElement, Insert, Row
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 __all__ = [
@@ -81,8 +81,6 @@ session_key_table = Table(
 )
 
 _GONE = object()  # the result of a change to a session that is not there
-# Clearing is as many transactions, for each must be over in time.
-_CLEAR_BATCH = 500
 _session, _key = session_table, session_key_table
 _LOAD = select(_session, _key.c.name, _key.c.value).select_from(_session.outerjoin(_key))
 
@@ -220,21 +218,10 @@ class SQLStore(SessionStore):
 
     async def clear_expired(self, now: float) -> int:
         """Delete the sessions with ``expires_at <= now``; return how many."""
-        over = _session.c.expires_at <= now
-        some = select(_session.c.id_hash).where(over).limit(_CLEAR_BATCH)
-        cleared = 0
-        while True:
-            hashes = [row.id_hash for row in await self._transactions.read(some)]
-            if hashes:
-                cleared += await self._delete(_session.c.id_hash.in_(hashes) & over)
-            if len(hashes) < _CLEAR_BATCH:
-                return cleared
+        return await self._transactions.clear(_session.c.id_hash, _session.c.expires_at <= now)
 
-    async def _delete(self, which: Any) -> int:
-        async def work(connection: AsyncConnection) -> int:
-            return (await connection.execute(delete(_session).where(which))).rowcount
-
-        return await self._transactions.write(work)
+    async def _delete(self, which: ColumnElement[bool]) -> int:
+        return await self._transactions.delete(_session.c.id_hash, which)
 
 
 async def _insert(connection: AsyncConnection, stored: StoredSession) -> None:

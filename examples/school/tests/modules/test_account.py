@@ -259,6 +259,19 @@ async def test_changing_the_password(client: Client, app: Application) -> None:
     assert await sign_in(client, ANOTHER)
 
 
+async def test_a_password_changes_though_its_owner_cannot_be_mailed(
+    client: Client, app: Application
+) -> None:
+    await register(client)
+    async with app.databases["default"].session() as session:
+        await session.execute(text("UPDATE users SET email = 'ada@example..org'"))
+    form = {"password": PASSWORD, "new_password": ANOTHER}
+    answer = await client.post("/account/password", data=form)
+    assert answer.headers["location"] == "/account/profile"
+    assert await is_signed_in(client)
+    assert await mails(app) == []
+
+
 @pytest.mark.parametrize(
     ("password", "new_password", "blamed"),
     [("wrong one", ANOTHER, "password"), (PASSWORD, "short", "new_password")],

@@ -8,7 +8,7 @@ migrations.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     CHAR,
@@ -16,7 +16,6 @@ from sqlalchemy import (
     Double,
     MetaData,
     Table,
-    delete,
     false,
     select,
     update,
@@ -47,8 +46,6 @@ limit_table = Table(
 )
 
 _limit = limit_table
-# Each is a transaction, which must be over in time however many keys there are.
-_CLEAR_BATCH = 500
 
 
 class SQLLimitStore(LimitStore):
@@ -109,25 +106,11 @@ class SQLLimitStore(LimitStore):
 
     async def forget(self, key: str) -> None:
         """Give all hits back."""
-        await self._delete(_limit.c.key_hash == key)
+        await self._transactions.delete(_limit.c.key_hash, _limit.c.key_hash == key)
 
     async def clear_expired(self, now: float) -> int:
         """Delete the keys that are as if they had never been hit; return how many."""
-        over = _limit.c.expires_at <= now
-        some = select(_limit.c.key_hash).where(over).limit(_CLEAR_BATCH)
-        cleared = 0
-        while True:
-            keys = [row.key_hash for row in await self._transactions.read(some)]
-            if keys:
-                cleared += await self._delete(_limit.c.key_hash.in_(keys) & over)
-            if len(keys) < _CLEAR_BATCH:
-                return cleared
-
-    async def _delete(self, which: Any) -> int:
-        async def work(connection: AsyncConnection) -> int:
-            return (await connection.execute(delete(_limit).where(which))).rowcount
-
-        return await self._transactions.write(work)
+        return await self._transactions.clear(_limit.c.key_hash, _limit.c.expires_at <= now)
 
 
 @cache

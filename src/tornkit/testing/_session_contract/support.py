@@ -17,7 +17,10 @@ __all__ = ["LATER", "T0", "A", "B", "C", "digest", "expect", "stored", "values_o
 T0: Final = 1_700_000_000.25
 LATER: Final[Any] = {"seen_at": T0 + 60, "expires_at": T0 + 4000}
 
-_short = reprlib.Repr(maxstring=120, maxother=300, maxdict=8, maxlist=8, maxlevel=4)
+_short = reprlib.Repr()
+_short.maxstring, _short.maxother = 120, 300
+_short.maxdict = _short.maxlist = 8
+_short.maxlevel = 4
 
 
 def digest(name: str) -> str:

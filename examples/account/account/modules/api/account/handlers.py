@@ -99,7 +99,7 @@ class Edit(Api):
         if not self.signed_in_within(PROOF_LASTS):
             raise AppError(PASSWORD_NEEDED)
         with FormError.beside(email=(EmailTaken, EMAIL_TAKEN)):
-            await self.accounts.set_email(user, email)
+            await self.accounts.set_email(user, email, spare=self.session.handle)
         await self.sign_out_everywhere(user, others_only=True)
 
     async def change_name(self, user: User, name: str) -> None:
