@@ -111,10 +111,9 @@ def test_a_forgotten_password(browser: Chrome, other_browser: Chrome, site: Site
     assert focused(browser) == "alert"
     assert "token" not in browser.current_url
     fill(browser, password=ANOTHER)
-    assert browser.current_url == f"{site.url}/account/login"
+    assert browser.current_url == f"{site.url}/account/profile"
     assert "new password is set" in text(browser)
     assert not is_signed_in(other_browser, site)
-    sign_in(browser, site, email, ANOTHER)
     assert is_signed_in(browser, site)
 
     browser.get(link)

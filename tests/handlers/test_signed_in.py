@@ -18,9 +18,11 @@ from tornkit import (
     Module,
     WebSocketHandler,
     path,
+    rate_limit,
     require_recent_sign_in,
     roles,
 )
+from tornkit.errors import StoreUnavailable
 from tornkit.testing.client import PASSWORD
 
 if TYPE_CHECKING:
@@ -622,3 +624,105 @@ class TestGuardsOfAClass:
 
         client = await start(Module(name="m", access=PUBLIC, routes=[path("/", Guarded)]))
         assert (await client.options("/m/")).headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+class TestStoresThatFail:
+    async def test_are_not_asked_again_for_the_same_request(self, start: StartSite) -> None:
+        class Limited(BaseHandler):
+            @rate_limit("1/hour")
+            async def get(self) -> None:
+                self.response_json()
+
+        limited = Module(name="limited", access=PUBLIC, routes=[path("/", Limited)])
+        client = await start(account, limited)
+        await user_of(client)
+        cookie = {"Cookie": await log_in(client)}
+        application = client.application
+        asked: list[str] = []
+
+        async def fail(*_args: Any, **_kwargs: Any) -> None:
+            asked.append("asked")
+            raise StoreUnavailable("it does not answer")
+
+        application.sessions.store.load = fail  # type: ignore[method-assign]
+        application.limiter.store.hit = fail  # type: ignore[method-assign, assignment]
+        form = {"email": "ada@b.example"}
+        assert (await client.post("/account/login", data=form, headers=cookie)).status_code == 503
+        assert asked == ["asked"]
+        assert (await client.get("/limited/", headers=cookie)).status_code == 200
+        assert asked == ["asked"] * 2
+
+    async def test_at_the_sign_out_leave_the_cookie_for_another_try(
+        self, start: StartSite
+    ) -> None:
+        class Out(BaseHandler):
+            async def post(self) -> None:
+                await self.sign_out()
+                self.response_json()
+
+        client = await start(account, Module(name="out", access=PUBLIC, routes=[path("/", Out)]))
+        await user_of(client)
+        cookie = await log_in(client)
+        store = client.application.sessions.store
+        delete = store.delete
+
+        async def fail(id_hash: str) -> bool:
+            raise StoreUnavailable("it does not answer")
+
+        store.delete = fail  # type: ignore[method-assign]
+        answer = await client.post("/out/", headers={"Cookie": cookie})
+        assert (answer.status_code, answer.headers.get("Set-Cookie")) == (503, None)
+        store.delete = delete  # type: ignore[method-assign]
+        answer = await client.post("/out/", headers={"Cookie": cookie})
+        assert (answer.status_code, "Set-Cookie" in answer.headers) == (200, True)
+        assert await status(client, cookie) == 401
+
+
+async def test_tries_to_sign_in_do_not_keep_the_owner_from_confirming(start: StartSite) -> None:
+    client = await start(account, overrides={"accounts.sign_in_per_account": "2/h"})
+    await user_of(client)
+    cookie = {"Cookie": await log_in(client)}
+    client.cookies.clear()
+    wrong = {"email": "ada@b.example", "password": "wrong"}
+    answers = [await client.post("/account/login", data=wrong) for _ in range(3)]
+    assert [each.status_code for each in answers] == [200, 200, 429]
+    form = {"password": PASSWORD}
+    confirmed = await client.post("/account/confirm", data=form, headers=cookie)
+    assert confirmed.json()["right"]
+    cookie = {"Cookie": confirmed.headers["Set-Cookie"].partition(";")[0]}
+    tries = [
+        await client.post("/account/confirm", data={"password": "wrong"}, headers=cookie)
+        for _ in range(3)
+    ]
+    assert [each.status_code for each in tries] == [200, 200, 429]
+
+
+class Tells(WebSocketHandler):
+    async def on_message(self, message: str | bytes) -> None:
+        await self.write_message(str(await self.is_still_admitted()))
+
+
+@pytest.mark.parametrize("what", ["nothing", "disabled", "roles", "signed out", "password"])
+async def test_a_websocket_can_ask_whether_its_visitor_is_still_admitted(
+    start: StartSite, what: str
+) -> None:
+    module = Module(name="ws", access=roles("teacher"), routes=[path("/", Tells)])
+    client = await start(account, module)
+    await user_of(client, "teacher")
+    cookie = await log_in(client)
+    url = f"{client.base_url}/ws/".replace("http:", "ws:")
+    request = tornado.httpclient.HTTPRequest(url, headers={"Cookie": cookie})
+    socket = await websocket_connect(request)
+    accounts, email = accounts_of(client), "ada@b.example"
+    if what == "disabled":
+        await accounts.set_active(email, active=False)
+    elif what == "roles":
+        await accounts.change_roles(email, remove=["teacher"])
+    elif what == "signed out":
+        await client.application.sessions.revoke_user(1)
+    elif what == "password":
+        accounts._delete_sessions = None
+        await accounts.set_password(email, "another long password")
+    await socket.write_message("?")
+    assert await socket.read_message() == str(what == "nothing")
+    socket.close()

@@ -127,3 +127,29 @@ def test_private_values_in_queries_are_hidden(target: str, shown: str) -> None:
 @given(st.text(max_size=60))
 def test_any_target_is_masked_without_an_error(target: str) -> None:
     assert mask_query(target).partition("?")[0] == target.partition("?")[0]
+
+
+def test_a_link_in_a_value_is_masked_too() -> None:
+    given = {"next": "/account/reset?token=abc", "raw": b"/a%3Ftoken%3Dabc", "note": "a = b"}
+    assert mask(given) == {"next": "***", "raw": "***", "note": "a = b"}
+
+
+def test_a_request_that_cannot_be_read_brings_no_header_into_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = logging.getLogger("tornado.general")
+    errors = [
+        "Invalid header value 'site_session=living; other=\\x7f'",
+        "Multiple host headers not allowed: 'living'",
+        "Malformed HTTP request line",
+    ]
+    with caplog.at_level("INFO", "tornado.general"):
+        for error in errors:
+            log.info("Malformed HTTP message from %s: %s", "127.0.0.1", ValueError(error))
+        log.info("another line with %s", "'quotes'")
+    assert [record.getMessage() for record in caplog.records] == [
+        "Malformed HTTP message from 127.0.0.1: Invalid header value",
+        "Malformed HTTP message from 127.0.0.1: Multiple host headers not allowed",
+        "Malformed HTTP message from 127.0.0.1: Malformed HTTP request line",
+        "another line with 'quotes'",
+    ]

@@ -81,7 +81,7 @@ def test_an_altered_id_is_nobody(site: Wire, member: str, change: object) -> Non
             "///evil",
         ),
         *("https://evil", "http:evil", "/\t/evil", "\t//evil", " //evil", "/\n/evil", "/.//evil"),
-        *("/..//evil", "/\r\nSet-Cookie: x=y", "\0//evil", "data:,x", "/" + "a" * 5000),
+        *("/..//evil", "/\r\nSet-Cookie: x=y", "\x01//evil", "data:,x", "/" + "a" * 5000),
     ],
 )
 def test_next_leads_nowhere_else(site: Wire, member: str, target: str) -> None:

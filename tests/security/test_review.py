@@ -606,12 +606,12 @@ class TestHostileValues:
                     assert "<img" not in answer.text
                     assert "<script" not in answer.text
             await visit.post(
-                "/account/register", email="<b>@example.org", password=visit.password()
+                "/account/register", email="a&b@example.org", password=visit.password()
             )
             for page in ("profile", "sessions"):
                 answer = await visit.ask("GET", f"/account/{page}")
                 assert answer.status_code == 200
-                assert "<b>" not in answer.text
+                assert "a&b@" not in answer.text
 
 
 def assert_nothing_planted(answer: httpx.Response) -> None:

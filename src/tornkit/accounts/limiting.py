@@ -10,10 +10,11 @@ from tornkit.errors import AccountError
 if TYPE_CHECKING:
     from tornkit._rates import Rate
 
-__all__ = ["RESET", "SIGN_IN_ACCOUNT", "SIGN_IN_ADDRESS", "Limiter", "subject_of"]
+__all__ = ["CONFIRM", "RESET", "SIGN_IN_ACCOUNT", "SIGN_IN_ADDRESS", "Limiter", "subject_of"]
 
 SIGN_IN_ACCOUNT = "accounts.sign-in-account"
 SIGN_IN_ADDRESS = "accounts.sign-in-address"
+CONFIRM = "accounts.confirm"
 RESET = "accounts.reset"
 
 

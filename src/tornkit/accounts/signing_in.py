@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tornkit._text import printable
 from tornkit.accounts.addresses import known_email
 from tornkit.accounts.base import AccountsBase, UserT, logger, reflect
-from tornkit.accounts.limiting import SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, subject_of
+from tornkit.accounts.limiting import CONFIRM, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, subject_of
 from tornkit.errors import AccountError, AppError, DatabaseError, TooManyRequests
 
 if TYPE_CHECKING:
@@ -68,6 +68,38 @@ class SigningIn(AccountsBase[UserT]):
         await self._welcome(user, password, account, address)
         logger.info("signed in: user %s from %s", user.id, place)
         return user
+
+    async def confirm(self, user: UserT, password: str, *, address: str | None = None) -> bool:
+        """Tell whether a password is that of a user who is signed in already.
+
+        Tries are counted for the user, apart from those to sign in: somebody outside who uses
+        those up does not keep the owner from a change of the password.
+
+        Args:
+            user: who is signed in.
+            password: as it was typed.
+            address: the visitor's IP address, for the log.
+
+        Raises:
+            TooManyRequests: too many tries.
+            StoreUnavailable: they cannot be counted.
+            AppError: too many passwords wait to be hashed (503, with ``retry_after``).
+        """
+        subject, place = str(user.id), printable(address or "unknown address")
+        await self._hit(CONFIRM, subject, self._per_account, place)
+        row = await self._credentials(user.email)
+        try:
+            right = await self.passwords.verify(row.password_hash if row else None, password)
+        except AppError:  # nobody has looked at it
+            if self._limiter is not None:
+                await self._limiter.forgive(CONFIRM, subject, self._per_account)
+            raise
+        confirmed = right and row is not None and row.id == user.id and bool(row.is_active)
+        if confirmed and self._limiter is not None:
+            await self._limiter.forget(CONFIRM, subject)
+        outcome = "confirmed" if confirmed else "wrong password"
+        logger.info("%s: user %s from %s", outcome, user.id, place)
+        return confirmed
 
     async def _credentials(self, email: str) -> Row[Any] | None:
         model = self.user_model
@@ -138,9 +170,11 @@ class SigningIn(AccountsBase[UserT]):
         try:
             await self._limiter.hit(name, subject, rate)
         except TooManyRequests:
-            by = "account" if name == SIGN_IN_ACCOUNT else "address"
-            logger.warning("throttled: sign-in from %s, by %s", place, by)
+            logger.warning("throttled: sign-in from %s, by %s", place, _COUNTED_BY[name])
             raise
+
+
+_COUNTED_BY = {SIGN_IN_ACCOUNT: "account", SIGN_IN_ADDRESS: "address", CONFIRM: "confirmation"}
 
 
 def _refusal(*, right: bool) -> str:

@@ -139,6 +139,7 @@ class Application(RoutedApplication):
             ),
             login_url=self.settings.get("login_url") or self._url_of("account:login"),
             confirm_url=self._url_of("account:confirm") or self._url_of("account:login"),
+            one_store=session_store is None and not settings.limits.store,
             allowed_hosts=tuple(settings.allowed_hosts),
             mailer=self.mailer,
             headers=make_headers(settings),

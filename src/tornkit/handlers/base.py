@@ -11,6 +11,7 @@ from tornkit import encoding
 from tornkit.errors import AppError, ErrorCode, TornkitError
 from tornkit.handlers import error_pages, forms, nonces
 from tornkit.handlers.signing_in import SigningInHandler
+from tornkit.security.hosts import host_name
 from tornkit.security.redirects import local_path
 
 if TYPE_CHECKING:
@@ -198,14 +199,15 @@ class BaseHandler(SigningInHandler):
         """Return a path of this site with scheme and host, for a link in a mail.
 
         The host is the one of the request, which ``allowed_hosts`` admits. In production the
-        scheme is ``https``, whatever a proxy in front of the site says: its cookies work with
-        no other.
+        scheme is ``https``, whatever a proxy in front of the site says, for its cookies work
+        with no other; and there is no port, for whoever asks could name one of their own.
 
         Example:
             ``self.absolute_url(self.reverse_url("account:login"))``
         """
-        scheme = "https" if self.site.cookie.secure else self.request.protocol
-        return f"{scheme}://{self.request.host}{path}"
+        if self.site.cookie.secure:
+            return f"https://{host_name(self.request.host)}{path}"
+        return f"{self.request.protocol}://{self.request.host}{path}"
 
     def static_url(self, path: str, include_host: bool | None = None, **kwargs: Any) -> str:
         """Return the address of a static file, with a hash of its content in it."""

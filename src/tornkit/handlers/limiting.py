@@ -73,6 +73,9 @@ async def _count(handler: BaseHandler, name: str, subject: str, rate: Rate) -> N
     limiter = handler.site.limiter
     if limiter is None:
         raise TornkitError("rate_limit() needs a tornkit.Application", hint="use one")
+    if handler.site.one_store and handler.store_failed:
+        _log.warning("not counted: %s: the store has just failed to answer", name)
+        return
     try:
         await limiter.hit(f"rate_limit {name}", subject, rate)
     except StoreUnavailable as failure:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from tornkit.access import PUBLIC
 from tornkit.errors import AnswerError, SessionError
 from tornkit.handlers.blocks import OpenBlock, surrounding_block
-from tornkit.handlers.visitor import SessionUser, VisitorHandler, mark_of
+from tornkit.handlers.visitor import SessionUser, VisitorHandler, is_same_user, mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,6 +51,8 @@ class SigningInHandler(VisitorHandler):
             StoreUnavailable: they cannot be counted; uncaught, a 503.
             SessionError: the application has no ``user_model``.
         """
+        if self._session_failure is not None:
+            raise self._session_failure  # whoever is right could not be signed in
         return await self.accounts.authenticate(email, password, address=self.request.remote_ip)
 
     async def sign_in(
@@ -96,13 +99,16 @@ class SigningInHandler(VisitorHandler):
     async def confirm_password(self, password: str) -> bool:
         """Tell whether this is the password of who is signed in; if so, sign them in anew.
 
-        What `tornkit.require_recent_sign_in` guards is open again after it.
+        What `tornkit.require_recent_sign_in` guards is open again after it. Its tries are
+        counted apart from those to sign in, which anybody could use up.
 
         Raises:
             TooManyRequests: too many tries; uncaught, a 429 with ``Retry-After``.
         """
         user = self.current_user
-        if user is None or await self.authenticate(user.email, password) is None:
+        if user is None:
+            return False
+        if not await self.accounts.confirm(user, password, address=self.request.remote_ip):
             return False
         await self.sign_in(user, remember=self.session.remembered)
         return True
@@ -163,6 +169,25 @@ class SigningInHandler(VisitorHandler):
         """Tell whether the visitor proved who they are within the last ``seconds``."""
         at = self.session.signed_in_at
         return at is not None and self._sessions.now() - at <= seconds
+
+    async def is_still_admitted(self) -> bool:
+        """Tell whether the door would let this visitor in now; for WebSockets and long streams.
+
+        An open connection is one request, however long: what has changed since it came, the
+        session's end or the user's roles, is known only to who asks.
+        """
+        access, sessions, session = self.access, self._sessions, self._session
+        if access == PUBLIC:
+            return True
+        if session is None or session.user_id is None:
+            return False
+        now = await sessions.load(sessions.cookie_value(session))
+        if now.user_id != session.user_id:
+            return False
+        if self.site.accounts is None:
+            return access.admits(now.roles)
+        user = await self.site.accounts.load(now.user_id)
+        return user is not None and is_same_user(user, now) and access.admits(user.roles)
 
     async def list_sessions(self) -> list[SessionInfo]:
         """Return the living sessions of who is signed in, the last seen first.

@@ -50,6 +50,7 @@ class Site:
     static: StaticFiles | None = None
     login_url: str | None = None
     confirm_url: str | None = None
+    one_store: bool = False  # sessions and limits are kept in one place, and fail together
     allowed_hosts: Sequence[str] | None = None
     mailer: Mailer | None = None
     headers: SecurityHeaders | None = None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tornkit.access import Access
     from tornkit.sessions import Session, Sessions
 
-__all__ = ["SessionUser", "VisitorHandler", "mark_of"]
+__all__ = ["SessionUser", "VisitorHandler", "is_same_user", "mark_of"]
 
 _log = logging.getLogger("tornkit.handlers")
 
@@ -78,6 +78,11 @@ class VisitorHandler(LifecycleHandler):
                 self._session.seal_cookie()
         self._visitor_read = True
         return self._session
+
+    @property
+    def store_failed(self) -> bool:
+        """Whether the session's store did not answer this request already."""
+        return isinstance(self._session_failure, StoreUnavailable)
 
     @property
     def current_user(self) -> Any:
@@ -166,13 +171,13 @@ class VisitorHandler(LifecycleHandler):
             session.sign_out()
             await self._sessions.revoke(session)
             return
-        mark = mark_of(user)
-        if _stamp_in(mark) != _stamp_in(session.mark):
+        if not is_same_user(user, session):
             # With another password than at sign-in. It is left alone, cookie and all: a
             # request beside this one may be about to give it the new stamp.
             describe = partial(_describe, self.request)
             self._session = self._sessions.begin(presented=True, describe=describe)
             return
+        mark = mark_of(user)
         if mark != session.mark:  # the roles are others: who holds the old id is not let in
             session.renew(mark)
         self.current_user = user
@@ -228,7 +233,8 @@ class VisitorHandler(LifecycleHandler):
         session = self._session
         about_one_visitor = self._visitor_read
         if session is not None:
-            if session.cookie != "keep":
+            # A session that could not be deleted keeps its cookie, for another try.
+            if session.cookie != "keep" and not session.must_revoke:
                 about_one_visitor = True
                 # Also where the handler lets caches keep it: they would hand the session out.
                 self._headers["Cache-Control"] = "no-store"
@@ -275,5 +281,6 @@ def mark_of(user: Any) -> str:
     return f"{user.security_stamp}:{','.join(sorted(row.role for row in rows))}"
 
 
-def _stamp_in(mark: str) -> str:
-    return mark.partition(":")[0]
+def is_same_user(user: Any, session: Session) -> bool:
+    """Tell whether a user has the stamp that a session was signed in with."""
+    return bool(session.mark.partition(":")[0] == user.security_stamp)

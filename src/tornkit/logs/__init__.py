@@ -6,8 +6,10 @@ or Tornado: what is needed is handed in.
 
 from __future__ import annotations
 
+import logging
+
 from tornkit.logs._context import NO_REQUEST, RequestIdFilter, request_id
-from tornkit.logs._masking import mask, mask_query
+from tornkit.logs._masking import MalformedFilter, mask, mask_query
 from tornkit.logs.access import log_access, log_arguments, log_request
 from tornkit.logs.config import configure
 
@@ -22,3 +24,6 @@ __all__ = [
     "mask_query",
     "request_id",
 ]
+
+# Here and not in `configure`: whoever configures logging by themselves is spared it as well.
+logging.getLogger("tornado.general").addFilter(MalformedFilter())

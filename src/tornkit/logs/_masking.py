@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from urllib.parse import unquote_plus
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["HIDDEN", "is_private", "mask", "mask_query"]
+__all__ = ["HIDDEN", "MalformedFilter", "is_private", "mask", "mask_query"]
 
 HIDDEN = "***"
 
@@ -23,7 +24,22 @@ _WORDS = frozenset(
     {"auth", "card", "code_verifier", "jwt", "otp", "pass", "pin", "pwd", "session", "sid", "ssn"}
 )
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
+_QUOTED = re.compile(r""":? b?['"]""")
 _INNER_NAME = re.compile(r"([^?&;=\s]+)=")
+
+
+class MalformedFilter(logging.Filter):
+    """Keep what was sent out of Tornado's line about a request that cannot be read.
+
+    One bad byte in a header would otherwise bring all of its cookies into the log.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Cut the line where it begins to quote; let every record pass."""
+        given = record.args
+        if str(record.msg).startswith("Malformed HTTP message") and isinstance(given, tuple):
+            record.args = tuple(_QUOTED.split(str(each), maxsplit=1)[0] for each in given)
+        return True
 
 
 def is_private(name: str) -> bool:
@@ -50,7 +66,8 @@ def _mask_value(value: Any) -> Any:
         return mask(value)
     if isinstance(value, list | tuple):
         return [_mask_value(item) for item in value]
-    return value
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    return HIDDEN if isinstance(text, str) and _hides("", text) else value
 
 
 def mask_query(target: str) -> str:

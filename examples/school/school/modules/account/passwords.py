@@ -122,9 +122,9 @@ class Reset(PasswordPage):
             self.show_form("account/reset.html", error, email=self.get_argument("email", ""))
             return
         self.tell_owner(user)
-        await self.sign_out()
-        self.session.flash("Your new password is set. Sign in with it.")
-        self.redirect(self.reverse_url("account:login"), status=303)
+        await self.sign_in(user)
+        self.session.flash("Your new password is set.")
+        self.redirect(self.reverse_url("account:profile"), status=303)
 
     def show_used_up(self) -> None:
         self.show_form("account/used_up.html", AppError(410, "This link no longer works."))
