@@ -107,6 +107,7 @@ class TestReady:
             store.failure = None
             assert await self.ready(client) == 200
 
+    @pytest.mark.slow
     async def test_a_silent_store_is_not_waited_for(self, tmp_path: Path) -> None:
         store = Watched()
         async with client_of(make(tmp_path, store)) as client:

@@ -113,6 +113,7 @@ def test_a_port_in_use_is_an_error(project: Project) -> None:
         assert ids(found(project)) == [("server.port", "error")]
 
 
+@pytest.mark.slow
 def test_a_port_where_a_site_answers_is_a_warning(project: Project) -> None:
     project.migrated()
     with Running("run", "--port", "0", "--no-reload", cwd=project.folder) as running:

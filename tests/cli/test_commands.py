@@ -230,6 +230,7 @@ def test_a_mistake_in_shell_code_shows_its_own_traceback(project: Project) -> No
     assert "_main.py" not in result.stderr
 
 
+@pytest.mark.slow
 def test_the_prompt_reads_standard_input(project: Project) -> None:
     from tests.cli.processes import tornkit
 

@@ -64,6 +64,7 @@ def test_prints_the_real_port_once_it_listens_and_answers_there(site: Path) -> N
         assert int(text.split()[1]) == server.process.pid  # no parent, no child
 
 
+@pytest.mark.slow
 def test_a_changed_file_is_served_and_the_address_stays(site: Path) -> None:
     with running(site) as server:
         address = server.address()
@@ -85,6 +86,7 @@ def test_a_new_module_is_served_within_two_seconds(site: Path) -> None:
         assert time.monotonic() - began < 2 * 2  # twice the goal: other loads share the machine
 
 
+@pytest.mark.slow
 def test_a_syntax_error_is_shown_as_a_page_and_survived(site: Path) -> None:
     with running(site) as server:
         address = server.address()
@@ -130,6 +132,7 @@ def test_files_that_the_site_writes_do_not_restart_it(site: Path) -> None:
         assert get(address)[1] != before
 
 
+@pytest.mark.slow
 def test_a_mistake_at_the_first_start_ends_with_1_and_no_port(site: Path) -> None:
     (site / "site_app.py").write_text("raise LookupError('mine')\n")
     for reload in ("--reload", "--no-reload"):
@@ -181,6 +184,7 @@ def test_ctrl_c_ends_with_130_and_leaves_no_process(site: Path, reload: str) -> 
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks into /proc")
+@pytest.mark.slow
 def test_a_killed_parent_takes_its_child_along(site: Path) -> None:
     with running(site) as server:
         child = int(get(server.address())[1].split()[1])

@@ -13,6 +13,8 @@ from tests.cli.processes import Running, get, tornkit
 if TYPE_CHECKING:
     from tests.cli.conftest import Project
 
+pytestmark = pytest.mark.slow  # each test starts a site of its own
+
 
 def running(project: Project, *arguments: str, **variables: str) -> Running:
     return Running("run", *arguments, cwd=project.folder, **variables)

@@ -11,6 +11,8 @@ from tests.cli.test_commands import create, one_line
 if TYPE_CHECKING:
     from tests.cli.conftest import Project
 
+pytestmark = pytest.mark.slow  # each command is a process's work
+
 EMAIL = "ada@b.example"
 SIGN_IN = (
     "session = app.sessions.begin()\n"

@@ -63,7 +63,12 @@ def servers() -> Iterator[Callable[[str], str]]:
 
 
 @pytest.fixture(
-    params=["sqlite", "memory", "postgresql", pytest.param("mysql", marks=pytest.mark.slow)]
+    params=[
+        "sqlite",
+        "memory",
+        pytest.param("postgresql", marks=pytest.mark.slow),
+        pytest.param("mysql", marks=pytest.mark.slow),
+    ]
 )
 def database_url(
     request: pytest.FixtureRequest, tmp_path: Path, servers: Callable[[str], str]

@@ -65,8 +65,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
 
 @pytest.fixture(
     params=[
-        *(kind for kind in KINDS if kind != "mysql"),
-        pytest.param("mysql", marks=pytest.mark.slow),
+        pytest.param(kind, marks=[pytest.mark.slow] * (kind in ("postgresql", "mysql")))
+        for kind in KINDS
     ]
 )
 async def store(

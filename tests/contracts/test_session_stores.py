@@ -84,6 +84,7 @@ class OnServer(InDatabase):
         return self._url
 
 
+@pytest.mark.slow
 class TestPostgreSQL(OnServer):
     server = "postgresql"
 

@@ -74,6 +74,7 @@ async def test_an_unreachable_server_is_told(scheme: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+@pytest.mark.slow
 async def test_a_server_that_says_nothing_is_told_in_time(scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = (

@@ -57,6 +57,7 @@ async def test_a_thousand_sign_ins_over_a_slow_store_never_show_an_old_session(
     assert stale == []
 
 
+@pytest.mark.slow
 async def test_two_hundred_writes_followed_at_once_are_never_read_stale(start: StartSite) -> None:
     client = await start(home(path("/write", Write), path("/count", Count)))
     counts = []

@@ -13,6 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.outside.wire import Answer, Wire
 
+pytestmark = pytest.mark.slow  # real commands, raw sockets
+
 PASSWORD = "correct horse battery"
 SIGN_IN = "/account/login"
 IS_SIGNED_IN = "/account/is-signed-in"

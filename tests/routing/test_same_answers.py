@@ -232,6 +232,7 @@ def test_every_path_is_answered_as_by_tornado_in_thousands_of_tables(
 @example(re.compile("(?x) /a # one\n /b"), ["/a/b", "/a /b"])
 @example(re.compile("/a"), ["/a", "/ab", "/a/b"])
 @example(r"/[--0]b", ["//b", "/.b"])
+@pytest.mark.slow
 def test_one_expression_among_others_is_asked_whenever_it_could_match(
     expression: Any, asked: list[str]
 ) -> None:

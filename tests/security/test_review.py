@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
     from tornkit import Application
 
+pytestmark = pytest.mark.slow  # whole sites, driven from end to end
+
 EMAIL = "ada@example.org"
 JSON = {"Accept": "application/json"}
 HTML = {"Accept": "text/html"}

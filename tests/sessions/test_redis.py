@@ -394,6 +394,7 @@ class TestOutage:
                 assert caught.value.__cause__ is not None
 
     @pytest.mark.parametrize("warm", [False, True])
+    @pytest.mark.slow
     async def test_a_frozen_server_is_given_up_in_time_and_found_again(
         self, server: RedisServer, warm: bool
     ) -> None:
