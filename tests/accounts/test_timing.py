@@ -183,6 +183,6 @@ async def test_the_same_test_sees_a_missing_decoy(database: SQLDatabase) -> None
     accounts = accounts_of(database, hasher=hasher)
     accounts.passwords = WithoutDecoy(hasher)
     await accounts.create("known@b.c", GOOD)
-    wrong, unknown = await times_of(accounts, ["known@b.c", "unknown@b.c"], 10)
+    wrong, unknown = await times_of(accounts, ["known@b.c", "unknown@b.c"], 30)
     assert mann_whitney(wrong, unknown) < 0.001
     assert statistics.median(unknown) < statistics.median(wrong) / 2
