@@ -81,9 +81,15 @@ with asyncio.Runner(loop_factory=new_event_loop) as runner:
 class Site:
     """One process, and one connection to it that keeps its cookie."""
 
-    def __init__(self, stack: ExitStack, folder: Path, settings: dict[str, object]) -> None:
+    def __init__(
+        self,
+        stack: ExitStack,
+        folder: Path,
+        settings: dict[str, object],
+        start: Callable[..., subprocess.Popen[str]] = subprocess.Popen,
+    ) -> None:
         folder.mkdir()
-        process = subprocess.Popen(
+        process = start(
             [sys.executable, "-c", SITE, str(folder), json.dumps(settings)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -93,17 +99,22 @@ class Site:
         stack.enter_context(process)
         assert process.stdout is not None
         port = int(process.stdout.readline())
+        self.url = f"http://127.0.0.1:{port}"
         self._connection = http.client.HTTPConnection("127.0.0.1", port)
-        self._cookie = ""
+        self.cookie = ""
         self._get("/changed")
 
     def _get(self, page: str) -> Any:
-        headers = {"Cookie": self._cookie} if self._cookie else {}
+        headers = {"Cookie": self.cookie} if self.cookie else {}
         self._connection.request("GET", page, headers=headers)
         answer = self._connection.getresponse()
         body = json.loads(answer.read())
-        self._cookie = (answer.headers["Set-Cookie"] or self._cookie).partition(";")[0]
+        self.cookie = (answer.headers["Set-Cookie"] or self.cookie).partition(";")[0]
         return body
+
+    def close(self) -> None:
+        """Close the connection, so that the site can end."""
+        self._connection.close()
 
     def microseconds(self, page: str) -> tuple[float, float]:
         """Return what a request of a page takes of the CPU and of the clock."""
