@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
@@ -20,7 +20,15 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["PORTS", "fresh_database", "problem", "require", "unavailable", "url"]
+__all__ = [
+    "PORTS",
+    "fresh_database",
+    "fresh_databases",
+    "problem",
+    "require",
+    "unavailable",
+    "url",
+]
 
 HOST: Final = "127.0.0.1"
 PORTS: Final = {
@@ -68,6 +76,13 @@ def fresh_database(name: str) -> Iterator[str]:
         # A connection that a failed test left open must not keep the database alive.
         force = " WITH (FORCE)" if name == "postgresql" else ""
         _execute(name, f"DROP DATABASE {database}{force}")
+
+
+@contextmanager
+def fresh_databases() -> Iterator[Callable[[str], str]]:
+    """Give the URL of one empty database on each server that is asked for, always the same."""
+    with ExitStack() as stack:
+        yield functools.cache(lambda name: stack.enter_context(fresh_database(name)))
 
 
 @functools.cache

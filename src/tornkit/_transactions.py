@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, false, select
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError, StatementError
 
 from tornkit._text import printable
@@ -16,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from sqlalchemy import Column, ColumnElement, Executable, Row
+    from sqlalchemy import Column, ColumnElement, Executable, Insert, Row, Table
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["Connect", "Transactions"]
+__all__ = ["Connect", "Transactions", "upsert"]
 
 T = TypeVar("T")
 
@@ -118,3 +120,25 @@ def _is_tie(error: BaseException | None) -> bool:
     driver = getattr(error, "orig", None)
     number = next(iter(getattr(driver, "args", ())), None)
     return getattr(driver, "sqlstate", None) in _TIE_STATES or number in _TIE_NUMBERS
+
+
+@cache
+def upsert(dialect: str, table: Table, column: str, *, keep: bool = False) -> Insert:
+    """Return what makes a row, or gives the row of that primary key a new value.
+
+    Args:
+        dialect: the name of the connection's dialect.
+        table: where the row belongs.
+        column: what gets the value.
+        keep: leave the value of a row that is there, and only lock the row.
+    """
+    own = table.c[column]
+    if dialect in ("mysql", "mariadb"):
+        made = mysql.insert(table)
+        return made.on_duplicate_key_update({column: own if keep else made.inserted[column]})
+    conflicting = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return conflicting.on_conflict_do_update(
+        index_elements=[*table.primary_key.columns],
+        set_={column: own if keep else conflicting.excluded[column]},
+        where=false() if keep else None,
+    )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import logging
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,13 +21,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Callable[[str], str]]:
     """Give one database on each server to all tests of a module; each test empties it."""
-    with ExitStack() as stack:
-
-        @functools.cache
-        def url(name: str) -> str:
-            return stack.enter_context(services.fresh_database(name))
-
-        yield url
+    with services.fresh_databases() as url_of:
+        yield url_of
 
 
 @pytest.fixture

@@ -176,6 +176,28 @@ def test_a_new_password_ends_the_sessions(project: Project) -> None:
     assert len(shown.stdout.splitlines()) == 1
 
 
+def test_one_session_is_revoked_by_what_the_list_calls_it(project: Project) -> None:
+    project.migrated()
+    create(project, "a@b.example")
+    sign_in = (
+        "session = app.sessions.begin(describe=lambda: {'ip': '::1', 'user_agent': 'curl/8'})\n"
+        "session.sign_in((await app.accounts.get('a@b.example')).id)\n"
+        "await app.sessions.save(session)"
+    )
+    for _ in range(2):
+        assert project.tornkit("shell", "-c", sign_in).exit_code == 0
+    shown = project.tornkit("sessions", "list", "--user", "a@b.example").stdout.splitlines()
+    assert [line.split()[-2:] for line in shown[1:]] == [["::1", "curl"]] * 2
+    names = [line.split()[0] for line in shown[1:]]
+    revoke = ("sessions", "revoke", "--user", "a@b.example", "--session")
+    for unclear in ("", "zzz"):
+        assert "begin with" in one_line(project.tornkit(*revoke, unclear), 1)
+    assert "Ended one session" in project.tornkit(*revoke, names[0]).stdout
+    one_line(project.tornkit(*revoke, names[0]), 1)
+    left = project.tornkit("sessions", "list", "--user", "a@b.example").stdout.splitlines()
+    assert [line.split()[0] for line in left[1:]] == names[1:]
+
+
 def test_sessions_are_revoked_and_cleared(project: Project) -> None:
     project.migrated()
     create(project, "a@b.example")

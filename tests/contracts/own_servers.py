@@ -14,13 +14,13 @@ import signal
 import subprocess
 import tempfile
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests import services
-from tests.sessions.redis_server import free_port
+from tests.sessions.redis_server import Freezable, free_port
 
 if TYPE_CHECKING:
     from typing import Self
@@ -30,7 +30,7 @@ __all__ = ["MariaDBServer", "PostgreSQLServer"]
 PATIENCE = 30  # seconds
 
 
-class SQLServer(ABC):
+class SQLServer(Freezable):
     """A server on a free port; made on entering, killed on leaving."""
 
     user: str
@@ -122,14 +122,6 @@ class SQLServer(ABC):
             self._signal(signal.SIGKILL)
             self._process.wait(PATIENCE)
             self._process = None
-
-    def stop(self) -> None:
-        """Freeze it: its port still takes connections, and nobody answers."""
-        self._signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        """Let a frozen one go on."""
-        self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
         main, *children = self.processes()

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,13 +51,8 @@ class Note(Base):
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Callable[[str], str]]:
     """Give one database on each server to all tests here; each test leaves it empty."""
-    with ExitStack() as stack:
-
-        @functools.cache
-        def url(name: str) -> str:
-            return stack.enter_context(services.fresh_database(name))
-
-        yield url
+    with services.fresh_databases() as url_of:
+        yield url_of
 
 
 @pytest.fixture(

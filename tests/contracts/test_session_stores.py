@@ -10,8 +10,8 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import AsyncExitStack, ExitStack
-from functools import cache, partial
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,8 +67,8 @@ class TestSQLite(InDatabase):
 @pytest.fixture(scope="module")
 def server_url() -> Iterator[Callable[[str], str]]:
     """Make one database a server on first use."""
-    with ExitStack() as stack:
-        yield cache(lambda server: stack.enter_context(services.fresh_database(server)))
+    with services.fresh_databases() as url_of:
+        yield url_of
 
 
 class OnServer(InDatabase):

@@ -9,11 +9,12 @@ import socket
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 from tests import services
 
-__all__ = ["RedisServer", "free_port"]
+__all__ = ["Freezable", "RedisServer", "free_port"]
 
 PATIENCE = 10  # seconds
 
@@ -25,7 +26,23 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class RedisServer:
+class Freezable(ABC):
+    """A server that can be made silent."""
+
+    def stop(self) -> None:
+        """Freeze it: its port still takes connections, and nobody answers."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let a frozen one go on."""
+        self._signal(signal.SIGCONT)
+
+    @abstractmethod
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal to all of its processes."""
+
+
+class RedisServer(Freezable):
     """``redis-server`` on a free port and a socket, with its files in a folder of its own.
 
     Starts on entering; on leaving it is killed, whatever became of it.
@@ -82,14 +99,6 @@ class RedisServer:
             self._process.kill()
             self._process.wait(PATIENCE)
             self._process = None
-
-    def stop(self) -> None:
-        """Freeze it: its port still takes connections, and nobody answers."""
-        self._signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        """Let a frozen one go on."""
-        self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None

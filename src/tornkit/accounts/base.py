@@ -15,6 +15,7 @@ from tornkit._rates import Rate
 from tornkit._text import printable
 from tornkit.accounts import rules
 from tornkit.accounts.addresses import known_email
+from tornkit.accounts.limiting import Unlimited
 from tornkit.accounts.models import UserMixin, make_stamp
 from tornkit.accounts.passwords import Passwords
 from tornkit.errors import AccountError, EmailTaken, SessionError, UnknownUser
@@ -76,7 +77,7 @@ class AccountsBase(Generic[UserT]):
         self._open_session = open_session
         self._in_block = in_block
         self._reset_timeout = reset_timeout
-        self._limiter = limiter
+        self._limiter: Limiter = limiter or Unlimited()
         self._per_account = sign_in_per_account
         self._per_address = sign_in_per_address
         self._network_of = network_of

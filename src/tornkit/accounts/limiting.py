@@ -10,7 +10,15 @@ from tornkit.errors import AccountError
 if TYPE_CHECKING:
     from tornkit._rates import Rate
 
-__all__ = ["CONFIRM", "RESET", "SIGN_IN_ACCOUNT", "SIGN_IN_ADDRESS", "Limiter", "subject_of"]
+__all__ = [
+    "CONFIRM",
+    "RESET",
+    "SIGN_IN_ACCOUNT",
+    "SIGN_IN_ADDRESS",
+    "Limiter",
+    "Unlimited",
+    "subject_of",
+]
 
 SIGN_IN_ACCOUNT = "accounts.sign-in-account"
 SIGN_IN_ADDRESS = "accounts.sign-in-address"
@@ -32,6 +40,19 @@ class Limiter(Protocol):
 
     async def forget(self, name: str, subject: str) -> None:
         """Start the count anew."""
+
+
+class Unlimited:
+    """The limiter of accounts that were given none."""
+
+    async def hit(self, name: str, subject: str, rate: Rate) -> None:
+        """Let it pass."""
+
+    async def forgive(self, name: str, subject: str, rate: Rate) -> None:
+        """Have nothing to give back."""
+
+    async def forget(self, name: str, subject: str) -> None:
+        """Have nothing to forget."""
 
 
 def subject_of(email: str) -> str:

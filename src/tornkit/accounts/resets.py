@@ -73,8 +73,7 @@ class Resets(AccountsBase[UserT]):
             StoreUnavailable: they cannot be counted.
         """
         try:
-            if self._limiter is not None:
-                await self._limiter.hit(RESET, subject_of(email), RESET_RATE)
+            await self._limiter.hit(RESET, subject_of(email), RESET_RATE)
             user = await self.get(normal_email(email))
         except TooManyRequests:
             logger.warning("throttled: reset requested, by account")
@@ -147,8 +146,6 @@ class Resets(AccountsBase[UserT]):
         return user
 
     async def _forget_tries(self, user: UserT) -> None:
-        if self._limiter is None:
-            return
         try:
             await self._limiter.forget(SIGN_IN_ACCOUNT, subject_of(user.email))
         except SessionError as failure:  # the password is set already

@@ -49,11 +49,11 @@ class SigningIn(AccountsBase[UserT]):
         """
         account, place = subject_of(email), printable(address or "unknown address")
         await self._count(account, address, place)
-        row = await self._credentials(email)
         try:
-            right = await self.passwords.verify(row.password_hash if row else None, password)
+            row, right = await self._verify(email, password)
         except AppError:  # nobody has looked at it
-            await self._give_back(account, address)
+            await self._limiter.forgive(SIGN_IN_ACCOUNT, account, self._per_account)
+            await self._forgive_address(address)
             raise
         if row is None:
             logger.info("unknown: unknown account from %s", place)
@@ -87,19 +87,23 @@ class SigningIn(AccountsBase[UserT]):
         """
         subject, place = str(user.id), printable(address or "unknown address")
         await self._hit(CONFIRM, subject, self._per_account, place)
-        row = await self._credentials(user.email)
         try:
-            right = await self.passwords.verify(row.password_hash if row else None, password)
+            row, right = await self._verify(user.email, password)
         except AppError:  # nobody has looked at it
-            if self._limiter is not None:
-                await self._limiter.forgive(CONFIRM, subject, self._per_account)
+            await self._limiter.forgive(CONFIRM, subject, self._per_account)
             raise
         confirmed = right and row is not None and row.id == user.id and bool(row.is_active)
-        if confirmed and self._limiter is not None:
+        if confirmed:
             await self._limiter.forget(CONFIRM, subject)
         outcome = "confirmed" if confirmed else "wrong password"
         logger.info("%s: user %s from %s", outcome, user.id, place)
         return confirmed
+
+    async def _verify(self, email: str, password: str) -> tuple[Row[Any] | None, bool]:
+        """Return the credentials of an account, if there is one, and whether they fit."""
+        row = await self._credentials(email)
+        right = await self.passwords.verify(row.password_hash if row else None, password)
+        return row, right
 
     async def _credentials(self, email: str) -> Row[Any] | None:
         model = self.user_model
@@ -125,9 +129,8 @@ class SigningIn(AccountsBase[UserT]):
     async def _welcome(
         self, user: UserT, password: str, account: str, address: str | None
     ) -> None:
-        if self._limiter is not None:
-            await self._limiter.forget(SIGN_IN_ACCOUNT, account)
-            await self._forgive_address(address)
+        await self._limiter.forget(SIGN_IN_ACCOUNT, account)
+        await self._forgive_address(address)
         await self._stamp(user)
         if self.passwords.is_outdated(user.password_hash):
             await self._rehash(user, password)
@@ -154,19 +157,12 @@ class SigningIn(AccountsBase[UserT]):
             await self._hit(SIGN_IN_ADDRESS, network, self._per_address, place)
         await self._hit(SIGN_IN_ACCOUNT, account, self._per_account, place)
 
-    async def _give_back(self, account: str, address: str | None) -> None:
-        if self._limiter is not None:
-            await self._limiter.forgive(SIGN_IN_ACCOUNT, account, self._per_account)
-            await self._forgive_address(address)
-
     async def _forgive_address(self, address: str | None) -> None:
-        if self._limiter is not None and address:
+        if address:
             network = self._network_of(address)
             await self._limiter.forgive(SIGN_IN_ADDRESS, network, self._per_address)
 
     async def _hit(self, name: str, subject: str, rate: Rate, place: str) -> None:
-        if self._limiter is None:
-            return
         try:
             await self._limiter.hit(name, subject, rate)
         except TooManyRequests:

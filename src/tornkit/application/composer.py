@@ -24,6 +24,7 @@ from tornkit.application.parts import (
     make_sessions,
     secrets_of,
 )
+from tornkit.application.stores import bind_of
 from tornkit.errors import RouteNotFound, StoreUnavailable, TemplateError, check_error_codes
 from tornkit.handlers import templates
 from tornkit.handlers.bodies import BoundedBody
@@ -97,9 +98,7 @@ class Application(RoutedApplication):
         folder = _folder_of(package)
         self.databases = make_databases(settings, package, folder, user_model)
         self.sessions = make_sessions(settings, self.databases, session_store)
-        scheme, _, bind = settings.session.store.partition("://")
-        in_bind = session_store is None and scheme == "database"
-        self.session_bind = bind if in_bind else None
+        self.session_bind = bind_of(settings.session.store) if session_store is None else None
         self.limiter = make_limiter(
             settings,
             self.databases,

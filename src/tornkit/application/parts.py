@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 
 from tornkit._rates import Rate
 from tornkit.accounts import Accounts
-from tornkit.application.stores import LIMITS, SESSIONS, Kinds, StoreRefused, store_at
+from tornkit.application.stores import LIMITS, SESSIONS, Kinds, StoreRefused, bind_of, store_at
 from tornkit.databases import Databases, metadata_of
 from tornkit.errors import MailError, SettingProblem, SettingsError
 from tornkit.handlers.site import SessionCookie
@@ -76,11 +76,10 @@ def make_databases(
 
 def _library_binds(settings: Settings, user_model: type[Any] | None) -> set[str]:
     """Return the binds with tables of tornkit's own: sessions, limits, reset tokens."""
-    urls = (settings.session.store.partition("://"), settings.limits.store.partition("://"))
-    binds = {rest for scheme, _, rest in urls if scheme == "database"}
+    binds = {bind_of(settings.session.store), bind_of(settings.limits.store)}
     if user_model is not None:
         binds.add("default")
-    return binds & set(settings.databases)
+    return {bind for bind in settings.databases if bind in binds}
 
 
 # --- sessions, limits, users --------------------------------------------------------------

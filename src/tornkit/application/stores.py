@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tornkit.databases import SQLDatabase
 
-__all__ = ["LIMITS", "SESSIONS", "Kinds", "StoreRefused", "store_at"]
+__all__ = ["LIMITS", "SESSIONS", "Kinds", "StoreRefused", "bind_of", "store_at"]
 
 Store = TypeVar("Store")
 
@@ -36,7 +36,7 @@ class Kinds(Generic[Store]):
     inside: str
     """What is said of a block that a change would have to wait for."""
     memory: Callable[[], Store]
-    sql: Callable[[SQLDatabase, Any], Store]
+    sql: Callable[..., Store]
     redis: Callable[[str], Store]
 
 
@@ -44,7 +44,7 @@ SESSIONS: Kinds[SessionStore] = Kinds(
     purpose="session store",
     inside="the session cannot be saved inside a self.db() block that writes",
     memory=MemoryStore,
-    sql=lambda database, connect: SQLStore(connect, one_writer=database.backend.one_writer),
+    sql=SQLStore,
     redis=RedisStore,
 )
 
@@ -52,7 +52,7 @@ LIMITS: Kinds[LimitStore] = Kinds(
     purpose="limit store",
     inside="limits cannot be counted inside a self.db() block that writes",
     memory=MemoryLimitStore,
-    sql=lambda database, connect: SQLLimitStore(connect, one_writer=database.backend.one_writer),
+    sql=SQLLimitStore,
     redis=RedisLimitStore,
 )
 
@@ -65,18 +65,26 @@ class StoreRefused(ValueError):
         self.shown, self.expected, self.hint = shown, expected, hint
 
 
+def bind_of(url: str) -> str | None:
+    """Return the bind that a store's URL names, as ``database://default`` does, or None."""
+    scheme, _, bind = url.partition("://")
+    return bind if scheme == "database" else None
+
+
 def store_at(url: str, kinds: Kinds[Store], databases: Mapping[str, SQLDatabase]) -> Store:
     """Return the store of a URL; nothing is opened yet.
 
     Raises:
         StoreRefused: the URL names none.
     """
-    scheme, _, rest = url.partition("://")
     if url == "memory://":
         return kinds.memory()
-    if scheme == "database" and rest in databases:
-        database = databases[rest]
-        return kinds.sql(database, _connect_apart(database, kinds))
+    bind = bind_of(url)
+    if bind is not None and bind in databases:
+        database = databases[bind]
+        connect = _connect_apart(database, kinds)
+        return kinds.sql(connect, one_writer=database.backend.one_writer)
+    scheme, _, rest = url.partition("://")
     known = ", ".join(f"database://{name}" for name in databases)
     expected, hint = f"expected memory://, {known} or redis://host:6379/0", ""
     if scheme in SCHEMES:

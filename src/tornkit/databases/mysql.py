@@ -10,9 +10,8 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tornkit.databases import prompt
-from tornkit.databases.base import POOL_TIMEOUT, READS, Backend, Engines, Fault
-from tornkit.databases.pools import ShieldedPool
+from tornkit.databases.base import READS, Engines, Fault
+from tornkit.databases.servers import ServerBackend
 from tornkit.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ _FAULTS = {
 }
 
 
-class MySQLBackend(Backend):
+class MySQLBackend(ServerBackend):
     """MySQL 8 and MariaDB 10.6 and later, in utf8mb4."""
 
     driver = "mysql+asyncmy"
@@ -71,15 +70,6 @@ class MySQLBackend(Backend):
         if "charset" not in url.query:
             url = url.update_query_dict({"charset": "utf8mb4"})
         super().__init__(url)
-
-    def engines(self) -> Engines:
-        """Make one pool; its readers' transactions begin as ``READ ONLY``."""
-        pool = {"poolclass": ShieldedPool, "pool_timeout": POOL_TIMEOUT, "pool_pre_ping": True}
-        return self._engines(pool)
-
-    def prompt_engines(self) -> Engines:
-        """Make a second, small pool."""
-        return self._engines(prompt.POOL)
 
     def _engines(self, pool: Mapping[str, Any]) -> Engines:
         writer = create_async_engine(

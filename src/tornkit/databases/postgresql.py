@@ -10,9 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tornkit.databases import prompt
-from tornkit.databases.base import POOL_TIMEOUT, READS, Backend, Engines, Fault
-from tornkit.databases.pools import ShieldedPool
+from tornkit.databases.base import READS, Engines, Fault
+from tornkit.databases.servers import ServerBackend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,21 +48,12 @@ _FAULTS = {
 }
 
 
-class PostgreSQLBackend(Backend):
+class PostgreSQLBackend(ServerBackend):
     """PostgreSQL 13 and later."""
 
     driver = "postgresql+psycopg"
     package = "psycopg"
     extra = "postgresql"
-
-    def engines(self) -> Engines:
-        """Make one pool; its readers' transactions begin as ``READ ONLY``."""
-        pool = {"poolclass": ShieldedPool, "pool_timeout": POOL_TIMEOUT, "pool_pre_ping": True}
-        return self._engines(pool)
-
-    def prompt_engines(self) -> Engines:
-        """Make a second, small pool."""
-        return self._engines(prompt.POOL)
 
     def _engines(self, pool: Mapping[str, Any]) -> Engines:
         writer = create_async_engine(

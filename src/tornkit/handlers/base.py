@@ -16,7 +16,7 @@ from tornkit.security.redirects import local_path
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from pydantic import BaseModel
 
@@ -230,9 +230,9 @@ class BaseHandler(SigningInHandler):
         self.set_header("Allow", ", ".join(self.allowed_methods()))
         self.finish()
 
-    async def _pass_guards(self) -> None:
-        if self.request.method != "OPTIONS" or type(self).options is not BaseHandler.options:
-            await super()._pass_guards()
+    def _checks(self) -> Sequence[Callable[[Any], Awaitable[None]]]:
+        free = self.request.method == "OPTIONS" and type(self).options is BaseHandler.options
+        return () if free else super()._checks()
 
     @classmethod
     def allowed_methods(cls) -> list[str]:

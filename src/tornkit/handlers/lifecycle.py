@@ -22,17 +22,16 @@ from tornado.log import app_log, gen_log
 from tornado.web import Finish, HTTPError, _has_stream_request_body
 from tornado.websocket import WebSocketHandler
 
-from tornkit._text import printable
 from tornkit.errors import AnswerError, AppError, DatabaseError, StoreUnavailable
 from tornkit.handlers import bodies
 from tornkit.handlers.blocks import OpenBlock, enter_block, surrounding_block
 from tornkit.handlers.cors import CorsHandler
-from tornkit.logs import log_arguments, mask_query
+from tornkit.logs import log_arguments, shown_target
 from tornkit.logs import request_id as current_request_id
 from tornkit.security.hosts import allowed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
     from types import TracebackType
 
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -146,7 +145,9 @@ class LifecycleHandler(CorsHandler):
         if not self._answer_preflight():
             self._cross_origin_protection()
             await self._open_door()
-        await self._pass_guards()
+            for check in self._checks():
+                if not self._finished:
+                    await check(self)
         if not self._finished:
             result: Any = self.prepare()
             if result is not None:
@@ -155,11 +156,9 @@ class LifecycleHandler(CorsHandler):
         # on, or close the connection, while the answer still waits for its session.
         await self._pending_answers()
 
-    async def _pass_guards(self) -> None:
-        for check in self._guards:
-            if self._finished:
-                return
-            await check(self)
+    def _checks(self) -> Sequence[Callable[[Any], Awaitable[None]]]:
+        """Return the guards that this request has to pass."""
+        return self._guards
 
     def _path_argument(self, value: Any, name: str | None = None) -> Any:
         # Tornado's regexes give bytes; tornkit's converters give the converted value.
@@ -224,8 +223,7 @@ class LifecycleHandler(CorsHandler):
     @property
     def _asked(self) -> str:
         request = self.request
-        target = printable(mask_query(request.uri or "-"), limit=2000)
-        return f"{request.method} {target} ({request.remote_ip})"
+        return f"{request.method} {shown_target(request.uri or '-')} ({request.remote_ip})"
 
     # --- answers -------------------------------------------------------------------------
 

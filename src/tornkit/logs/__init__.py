@@ -10,7 +10,7 @@ import logging
 
 from tornkit.logs._context import NO_REQUEST, RequestIdFilter, request_id
 from tornkit.logs._masking import MalformedFilter, mask, mask_query
-from tornkit.logs.access import log_access, log_arguments, log_request
+from tornkit.logs.access import log_access, log_arguments, log_request, shown_target
 from tornkit.logs.config import configure
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "mask",
     "mask_query",
     "request_id",
+    "shown_target",
 ]
 
 # Here and not in `configure`: whoever configures logging by themselves is spared it as well.

@@ -12,7 +12,7 @@ from tornkit.logs._masking import mask, mask_query
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["log_access", "log_arguments", "log_request"]
+__all__ = ["log_access", "log_arguments", "log_request", "shown_target"]
 
 logger = logging.getLogger("tornkit.access")
 
@@ -60,12 +60,17 @@ def log_access(
         level,
         "%s %s %d %.1f ms %s",
         printable(method, limit=20),
-        printable(mask_query(target), limit=LONGEST_TARGET),
+        shown_target(target),
         status,
         seconds * 1000,
         printable(remote_ip or "-"),
         extra={"request_id": request_id or current_request_id.get()},
     )
+
+
+def shown_target(target: str) -> str:
+    """Return a path with its query as logs show it: printable, cut, nothing private in it."""
+    return printable(mask_query(target), limit=LONGEST_TARGET)
 
 
 def log_request(request: Request, status: int) -> None:

@@ -8,7 +8,6 @@ by tornkit's own migrations.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -25,17 +24,17 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.dialects import mysql
 
 from tornkit._batches import Batches
-from tornkit._transactions import Connect, Transactions
+from tornkit._transactions import Connect, Transactions, upsert
 from tornkit.sessions._changes import Change, Refused, fold
 from tornkit.sessions.base import SessionStore, StoredSession
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Insert, Row
+    from sqlalchemy import ColumnElement, Row
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 __all__ = [
@@ -249,24 +248,13 @@ async def _touch(
 async def _put(connection: AsyncConnection, id_hash: str, values: Mapping[str, str]) -> None:
     if values:
         rows = [{"id_hash": id_hash, "name": n, "value": text} for n, text in values.items()]
-        await connection.execute(_upsert(connection.dialect.name), rows)
+        await connection.execute(upsert(connection.dialect.name, _key, "value"), rows)
 
 
 async def _drop(connection: AsyncConnection, id_hash: str, names: Collection[str]) -> None:
     if names:
         mine = (_key.c.id_hash == id_hash) & _key.c.name.in_(names)
         await connection.execute(delete(_key).where(mine))
-
-
-@cache
-def _upsert(dialect: str) -> Insert:
-    if dialect in ("mysql", "mariadb"):
-        statement = mysql.insert(_key)
-        return statement.on_duplicate_key_update(value=statement.inserted.value)
-    conflicting = postgresql.insert(_key) if dialect == "postgresql" else sqlite.insert(_key)
-    return conflicting.on_conflict_do_update(
-        index_elements=[_key.c.id_hash, _key.c.name], set_={"value": conflicting.excluded.value}
-    )
 
 
 def _stored(row: Row[Any], values: Mapping[str, str]) -> StoredSession:

@@ -7,29 +7,17 @@ migrations.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import (
-    CHAR,
-    Column,
-    Double,
-    MetaData,
-    Table,
-    false,
-    select,
-    update,
-)
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy import CHAR, Column, Double, MetaData, Table, select, update
 
 from tornkit._batches import Batches
-from tornkit._transactions import Connect, Transactions
+from tornkit._transactions import Connect, Transactions, upsert
 from tornkit.security.limits.base import LimitStore, Measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Insert
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from tornkit._rates import Rate
@@ -81,7 +69,8 @@ class SQLLimitStore(LimitStore):
 
         async def work(connection: AsyncConnection) -> list[float]:
             row = {"key_hash": key, "expires_at": measures[0].now}
-            await connection.execute(_hold(connection.dialect.name), row)
+            hold = upsert(connection.dialect.name, _limit, "expires_at", keep=True)
+            await connection.execute(hold, row)
             found = await connection.execute(select(_limit.c.expires_at).where(mine))
             end = before = found.scalar_one()
             waits = []
@@ -111,17 +100,3 @@ class SQLLimitStore(LimitStore):
     async def clear_expired(self, now: float) -> int:
         """Delete the keys that are as if they had never been hit; return how many."""
         return await self._transactions.clear(_limit.c.key_hash, _limit.c.expires_at <= now)
-
-
-@cache
-def _hold(dialect: str) -> Insert:
-    """Return what makes a row, or locks the one there is and leaves it as it is."""
-    if dialect in ("mysql", "mariadb"):
-        statement = mysql.insert(_limit)
-        return statement.on_duplicate_key_update(expires_at=_limit.c.expires_at)
-    conflicting = postgresql.insert(_limit) if dialect == "postgresql" else sqlite.insert(_limit)
-    return conflicting.on_conflict_do_update(
-        index_elements=[_limit.c.key_hash],
-        set_={"expires_at": _limit.c.expires_at},
-        where=false(),
-    )
