@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import secrets
 import traceback
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import tornado.web
 
 from tornkit import PUBLIC, SIGNED_IN, Application, BaseHandler, Module, Settings, path, roles
-from tornkit.errors import SettingsError
+from tornkit.databases.base import SQLOptions
+from tornkit.databases.http import HTTPOptions
+from tornkit.databases.mongodb import MongoOptions
+from tornkit.databases.redis import RedisOptions
+from tornkit.errors import DatabaseError, SettingsError, UnknownDatabase
 from tornkit.routing import match
 from tornkit.sessions import MemoryStore
 from tornkit.sessions.redis import RedisStore
+from tornkit.settings._sections import DatabaseOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,7 +136,7 @@ async def test_starting_makes_the_folders_and_the_secret(tmp_path: Path) -> None
         assert (tmp_path / "data").is_dir()
         (secret,) = application.settings["cookie_secret"].values()
         assert len(secret) >= 32
-    assert not application.databases["default"].is_open
+    assert not application.databases.sql["default"].is_open
 
 
 def test_cross_origin_protection_is_on_and_tornados_settings_are_taken(tmp_path: Path) -> None:
@@ -158,3 +164,36 @@ async def test_expired_sessions_are_cleared_while_it_runs(
     application.sessions.clear_expired = clear
     async with application:
         await asyncio.wait_for(cleared.wait(), 5)
+
+
+@pytest.mark.parametrize(
+    "kind", [SQLOptions, MongoOptions, RedisOptions, HTTPOptions], ids=lambda kind: kind.__name__
+)
+def test_every_option_of_a_database_is_a_setting(kind: Any) -> None:
+    assert {field.name for field in fields(kind)} <= set(DatabaseOptions.model_fields)
+
+
+def test_every_setting_of_a_database_is_an_option() -> None:
+    kinds = (SQLOptions, MongoOptions, RedisOptions, HTTPOptions)
+    known = {field.name for kind in kinds for field in fields(kind)}
+    assert set(DatabaseOptions.model_fields) - known == {"required"}
+
+
+def test_an_option_that_a_kind_lacks_is_refused(tmp_path: Path) -> None:
+    settings = Settings.load(
+        "testing",
+        project_dir=tmp_path,
+        overrides={"database_options.default.headers": {"X-Api-Key": "hunter2"}},
+    )
+    with pytest.raises(DatabaseError, match=r"database_options\.default\.headers") as refused:
+        Application(settings, modules=[])
+    assert "hunter2" not in str(refused.value)
+    assert refused.value.check_id == "databases.option"
+
+
+def test_options_of_an_unknown_database_are_refused(tmp_path: Path) -> None:
+    settings = Settings.load(
+        "testing", project_dir=tmp_path, overrides={"database_options.defualt.timeout": 3}
+    )
+    with pytest.raises(UnknownDatabase, match="did you mean 'default'"):
+        Application(settings, modules=[])

@@ -56,6 +56,16 @@ PINNED = {
     "tornado.http1connection.HTTP1Connection._finish_request": "439bf83ef8c6d2e2",
     "tornado.web._HandlerDelegate.headers_received": "512be07a3d12ac06",
     "tornado.httpserver._HTTPRequestContext.__init__": "826cc4122b6fc976",
+    "tornado.httputil.HTTPHeaders.__init__": "b397e42b8747089f",
+    "tornado.httputil.HTTPHeaders.add": "79c2e901484a2a9a",
+    "tornado.httputil.HTTPHeaders.get_all": "060b749ef4c56460",
+    "tornado.httputil.HTTPHeaders.__setitem__": "db282791971d3b13",
+    "tornado.httputil.HTTPHeaders.__getitem__": "f29240a1debebb90",
+    "tornado.httputil.HTTPHeaders.__delitem__": "d87ffcb3664eb221",
+    "tornado.httputil.HTTPHeaders.__contains__": "f9afdf21d64db5b7",
+    "tornado.httputil.HTTPHeaders.__iter__": "c2d48e6d60f808af",
+    "tornado.httputil.HTTPHeaders.__len__": "463354c9d5d4acb6",
+    "tornado.httputil.HTTPHeaders.get_list": "25a9b658d420a822",
 }
 
 SKIPPED = {

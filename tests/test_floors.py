@@ -20,7 +20,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "tornkit"
 
 FLOOR_0 = [
     *["errors", "encoding", "access", "_text", "_imports", "_project", "_rates", "_policies"],
-    *["_redis", "_batches", "_transactions", "_uninterrupted", "_addresses"],
+    *["_redis", "_batches", "_transactions", "_uninterrupted", "_addresses", "_gathering"],
+    "_work",
 ]
 FLOOR_1 = [
     *["settings", "routing", "sessions", "databases", "accounts", "tasks", "channels"],

@@ -11,16 +11,23 @@ import hashlib
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from tornkit._text import printable
 from tornkit._uninterrupted import uninterrupted
 from tornkit.errors import MissingDriver, SessionError, StoreUnavailable
 
-__all__ = ["SCHEMES", "RedisLink", "Script"]
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["SCHEMES", "URL_HINT", "RedisLink", "Script", "read_place"]
 
 SCHEMES: Final = ("redis", "rediss", "unix")
+URL_HINT: Final = (
+    "write it like redis://:password@host:6379/0, rediss://host:6379/0 or "
+    "unix:///run/redis.sock?db=0, special characters in the password percent-encoded"
+)
 CONNECT_TIMEOUT: Final = 1.0  # seconds
 SOCKET_TIMEOUT: Final = 1.0  # seconds for each answer
 TOTAL_TIMEOUT: Final = 1.25  # seconds for all of it: a free connection, a sign-in, the answer
@@ -176,17 +183,24 @@ _DATABASE: Final = re.compile(r"/?|/[0-9]{1,5}")
 def _place(url: str, purpose: str) -> str:
     """Return a URL without user, password and options."""
     try:
-        return _read_place(url)
+        return read_place(url)
     except ValueError as refused:
         raise SessionError(
             f"the URL of the {purpose} cannot be used: {refused}",
-            hint="write it like redis://:password@host:6379/0, rediss://host:6379/0 or "
-            "unix:///run/redis.sock?db=0, special characters in the password percent-encoded",
+            hint=URL_HINT,
         ) from None
 
 
-def _read_place(url: str) -> str:
-    """Return what `_place` does; refuse, without quoting it, what redis-py would let pass."""
+def read_place(url: str, *, also: Collection[str] = ()) -> str:
+    """Return a URL without user, password and options.
+
+    Args:
+        url: refused, without quoting it, also where redis-py would let it pass.
+        also: options it may set besides those that any link to Redis allows.
+
+    Raises:
+        ValueError: what is wrong with it.
+    """
     scheme = url.partition("://")[0]
     try:
         parsed = urlsplit(url)
@@ -197,8 +211,9 @@ def _read_place(url: str) -> str:
         raise ValueError(f"its scheme is none of {', '.join(SCHEMES)}")
     query = parse_qsl(parsed.query, keep_blank_values=True)
     options = dict(query)
-    if not (options.keys() <= _OPTIONS and len(options) == len(query)) or parsed.fragment:
-        raise ValueError(f"it may set only {', '.join(sorted(_OPTIONS))}, and each once")
+    known = _OPTIONS.union(also)
+    if not (options.keys() <= known and len(options) == len(query)) or parsed.fragment:
+        raise ValueError(f"it may set only {', '.join(sorted(known))}, and each once")
     if not re.fullmatch(r"[0-9]{1,5}", options.get("db", "0")):
         raise ValueError("its db is no number")
     if scheme == "unix":

@@ -5,6 +5,7 @@
     TornkitError
     ├── AppError                     raised from anywhere below a handler; becomes the answer
     │   ├── FormError                a body or a query that does not validate (422)
+    │   ├── PageError                a page that a list does not have (400, 404)
     │   └── TooManyRequests          somebody did something too often (429)
     ├── UserCodeError                a file of the project raised while it was imported
     ├── SettingsError                every bad setting of one load, at once
@@ -16,11 +17,15 @@
     ├── TemplateError                a template that does not compile
     ├── AnswerError                  an answer given where none can be given
     ├── SessionError                 a session used where it cannot work
-    │   └── StoreUnavailable         the session store, or the limit store, does not answer
+    │   └── StoreUnavailable         the store of sessions, limits or the cache does not answer
+    ├── CacheError                   a cache used where or how it cannot work
     ├── DatabaseError                a database that cannot be used
     │   ├── UnknownDatabase          no bind of that name
     │   ├── MissingDriver            the driver of a scheme is not installed
+    │   ├── ServiceError             another service says no, or gives no usable answer (502)
+    │   ├── StaleData                a row was changed by somebody else meanwhile
     │   └── MigrationsPending        the database is older (or newer) than the code
+    ├── DeadlineExceeded             what was waited for did not end in time
     ├── AccountError                 an account operation that was refused
     │   ├── UnknownRole              no module names that role
     │   ├── UnknownUser              no account has that e-mail address
@@ -52,7 +57,9 @@ __all__ = [
     "AnswerError",
     "AppError",
     "BadName",
+    "CacheError",
     "DatabaseError",
+    "DeadlineExceeded",
     "DiscoveryError",
     "DuplicateErrorCode",
     "EmailTaken",
@@ -64,12 +71,15 @@ __all__ = [
     "MailError",
     "MigrationsPending",
     "MissingDriver",
+    "PageError",
     "RouteError",
     "RouteNotFound",
     "ScaffoldError",
+    "ServiceError",
     "SessionError",
     "SettingProblem",
     "SettingsError",
+    "StaleData",
     "StartError",
     "StoreUnavailable",
     "TemplateError",
@@ -270,6 +280,10 @@ class FormError(AppError, ValueError):
             raise FormError([FieldError(field, message, "refused")], code=code) from refused
 
 
+class PageError(AppError, ValueError):
+    """A page was asked for that is none: 400, or 404 where the list ends before it."""
+
+
 class TooManyRequests(AppError):
     """Somebody did something too often; the answer is a 429 with ``Retry-After``.
 
@@ -363,7 +377,18 @@ class SessionError(TornkitError, RuntimeError):
 
 
 class StoreUnavailable(SessionError, ConnectionError):
-    """The session store, or the limit store, does not answer."""
+    """The store of sessions, limits or the cache does not answer."""
+
+
+class CacheError(TornkitError, ValueError):
+    """A key, a value or a lifetime that a cache cannot use, or no cache to use.
+
+    ``key_path`` says where in a value sits what JSON does not carry, or is "".
+    """
+
+    def __init__(self, message: str, *, key_path: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.key_path = key_path
 
 
 class DatabaseError(TornkitError, RuntimeError):
@@ -376,6 +401,46 @@ class UnknownDatabase(DatabaseError, LookupError):
 
 class MissingDriver(DatabaseError, ImportError):
     """The driver of a URL's scheme is not installed."""
+
+
+class ServiceError(DatabaseError):
+    """The answer of another service says no, is no answer, or points elsewhere.
+
+    Attributes:
+        status: the HTTP status; 0 where the answer broke off before one.
+        method: of the request, such as ``GET``.
+        url: of the request, without user and query.
+        body: the first 4096 bytes of the answer; no message quotes them.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        method: str,
+        url: str,
+        body: bytes = b"",
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint, check_id="databases.refused")
+        self.status = status
+        self.method = method
+        self.url = url
+        self.body = body
+
+
+class DeadlineExceeded(TornkitError, TimeoutError):
+    """What was waited for did not end in time."""
+
+
+class StaleData(DatabaseError):
+    """A row was changed, or deleted, by somebody else meanwhile; the answer is a 409."""
+
+    def __init__(
+        self, message: str = "the row was changed by somebody else meanwhile", *, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint, check_id="databases.stale")
 
 
 class MigrationsPending(DatabaseError):

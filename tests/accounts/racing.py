@@ -11,8 +11,8 @@ from tornkit.databases import Databases
 
 async def main(url: str, password: str) -> None:
     async with Databases({"default": url}) as databases:
-        accounts = accounts_of(databases["default"])
-        await databases["default"].ping()
+        accounts = accounts_of(databases.sql["default"])
+        await databases.sql["default"].ping()
         await accounts.check_password(password)
         print("ready", flush=True)
         while token := await asyncio.to_thread(sys.stdin.readline):

@@ -65,7 +65,7 @@ class Limits:
 async def opened(url: str) -> AsyncIterator[SQLDatabase]:
     """Open a database with the tables of users and of reset tokens."""
     async with Databases({"default": url}, library={"default"}) as databases:
-        database = databases["default"]
+        database = databases.sql["default"]
         async with database.connect(write=True) as connection:
             await connection.run_sync(Base.metadata.create_all)
             await connection.run_sync(reset_token_metadata.create_all)

@@ -28,7 +28,7 @@ async def site(
 ) -> AsyncIterator[tuple[Application, Accounts[User]]]:
     settings = Settings.load("testing", project_dir=folder, overrides=overrides)
     async with Application(settings, modules=[], user_model=User) as application:
-        database = application.databases["default"]
+        database = application.databases.sql["default"]
         await database.migrations.upgrade()
         async with database.connect(write=True) as connection:
             await connection.run_sync(Base.metadata.create_all)
@@ -53,7 +53,7 @@ async def test_reset_links_last_as_long_as_the_setting_says(tmp_path: Path) -> N
     async with site(tmp_path, **{"accounts.reset_timeout": 60}) as (application, accounts):
         await accounts.create("a@b.c", GOOD)
         await accounts.make_reset_token("a@b.c")
-        async with application.databases["default"].session(read_only=True) as session:
+        async with application.databases.sql["default"].session(read_only=True) as session:
             row = (await session.execute(select(reset_token_table))).one()
         assert row.expires_at - row.created_at == pytest.approx(60)
 
@@ -110,7 +110,7 @@ async def test_a_change_inside_a_block_is_refused_and_ends_nothing(tmp_path: Pat
     async with site(tmp_path) as (application, accounts):
         user = await accounts.create("a@b.c", GOOD)
         await signed_in(application, user)
-        async with application.databases["default"].session():
+        async with application.databases.sql["default"].session():
             with pytest.raises(AccountError, match="after the block"):
                 await accounts.set_password(user, OTHER)
         assert len(await application.sessions.list_user(user.id)) == 1
@@ -122,4 +122,4 @@ async def test_users_bring_tornkit_s_tables_wherever_sessions_are(tmp_path: Path
     settings = Settings.load("testing", project_dir=tmp_path, overrides=overrides)
     async with Application(settings, modules=[], user_model=User) as application:
         with pytest.raises(MigrationsPending, match="reset_tokens"):
-            await application.databases["default"].migrations.check()
+            await application.databases.sql["default"].migrations.check()

@@ -68,7 +68,7 @@ async def main():
     home = Module(name="home", access=PUBLIC, routes=routes)
     application = Application(settings, modules=[home])
     async with serve([(application, 0)]) as (port,):
-        for database in application.databases.values():
+        for database in application.databases.sql.values():
             await database.migrations.upgrade()
         print(port, flush=True)
         await asyncio.to_thread(sys.stdin.read)

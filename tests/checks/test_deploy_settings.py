@@ -232,6 +232,38 @@ FAILING = [
         "databases.default",
         'databases.default = "mysql://school@10.0.0.5/school"',
     ),
+    *(
+        ("deploy.database-unencrypted", "warning", "databases.other", f'databases.other = "{url}"')
+        for url in (
+            "http://weather.example/v1",
+            "mongodb://user:pw-7c1f@db.example/school",
+            "mongodb://user:pw-7c1f@localhost,10.0.0.5:27018/school?tls=false",
+        )
+    ),
+    (
+        "deploy.database-password",
+        "warning",
+        "databases.other",
+        'databases.other = "mongodb://db.example:27017/school?tls=true"',
+    ),
+    (
+        "deploy.redis-password",
+        "warning",
+        "databases.other",
+        'databases.other = "rediss://cache.example/0"',
+    ),
+    (
+        "deploy.redis-unencrypted",
+        "warning",
+        "databases.other",
+        'databases.other = "redis://:pw-7c1f@cache.example/0"',
+    ),
+    (
+        "deploy.redis-unencrypted",
+        "warning",
+        "cache.store",
+        'cache.store = "redis://:pw-7c1f@cache.example/0"',
+    ),
     (
         "deploy.database-superuser",
         "warning",

@@ -11,7 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from argon2 import PasswordHasher
-from sqlalchemy import MetaData, String, func, insert, select, text
+from sqlalchemy import MetaData, String, delete, func, insert, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -81,9 +81,9 @@ async def empty(database_url: str, tmp_path: Path) -> AsyncIterator[SQLDatabase]
         metadata={"default": Base.metadata},
     )
     async with databases:
-        yield databases["default"]
-        if databases["default"].dialect != "sqlite":
-            await drop_tables(databases["default"])
+        yield databases.sql["default"]
+        if databases.sql["default"].dialect != "sqlite":
+            await drop_tables(databases.sql["default"])
 
 
 async def drop_tables(database: SQLDatabase) -> None:
@@ -264,32 +264,59 @@ async def test_in_block_and_writing_tell_where_the_task_is(database: SQLDatabase
     assert not database.writing
 
 
-async def test_cancelled_blocks_leak_no_connection(database: SQLDatabase) -> None:
-    """Cancelled at every stage, fifty times, more often than the pool has connections."""
+async def work_a_little(database: SQLDatabase) -> None:
+    async with database.session(read_only=True) as session:
+        await session.execute(select(Note))
+    async with database.session() as session:
+        await session.execute(insert(Note).values(words="half"))
+        await session.execute(insert(Note).values(words="other half"))
 
-    async def work(number: int, started: asyncio.Event) -> None:
-        async with database.session() as session:
-            started.set()
-            for step in range(20):
-                await session.execute(insert(Note).values(words=f"{number}.{step}"))
 
-    for number in range(50):
-        started = asyncio.Event()
-        task = asyncio.create_task(work(number, started))
-        await started.wait()
-        for _ in range(number % 10):
+@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
+async def test_cancelled_blocks_leak_no_connection(database: SQLDatabase, times: int) -> None:
+    """Cancelled at every step of the loop, or at every few where they are many."""
+    taken = steps = 0
+    while taken < 3:  # until it is over before its cancellation, some times
+        task = asyncio.create_task(work_a_little(database))
+        for _ in range(steps):
             await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        for _ in range(times):
+            task.cancel()
+            await asyncio.sleep(0)  # into the tidying up
+        await asyncio.wait([task])
+        kept = await words(database)
+        assert kept in ([], ["half", "other half"])
+        if not task.cancelled():
+            assert (task.exception(), len(kept)) == (None, 2)
+            taken += 1
+        if kept:
+            async with database.session() as session:
+                await session.execute(delete(Note))
+        steps += 1 + steps // 12
     async with asyncio.timeout(5):
-        assert await words(database) == []
         await write(database, "kept")
-    assert await words(database) == ["kept"]
-    pool: Any = database.engine.sync_engine.pool
-    async with asyncio.timeout(5):  # a connection whose task was cancelled comes back by itself
-        while pool.checkedout():  # noqa: ASYNC110 - SQLAlchemy has no event for it
-            await asyncio.sleep(0)
+        assert await words(database) == ["kept"]
+        for engine in (database.engine, database.reader):
+            pool: Any = engine.sync_engine.pool
+            while pool.checkedout():  # noqa: ASYNC110 - SQLAlchemy has no event for it
+                await asyncio.sleep(0)  # what was cancelled comes back by itself
+
+
+async def test_rows_are_streamed(database: SQLDatabase) -> None:
+    many = [{"words": f"{number:04}"} for number in range(500)]
+    async with database.session() as session:
+        await session.execute(insert(Note), many)
+        rows = await session.stream(select(Note.words).order_by(Note.words))
+        assert [row.words async for row in rows] == [each["words"] for each in many]
+    with pytest.raises(ZeroDivisionError):  # in the middle of it
+        async with database.session(read_only=True) as session:
+            async for row in await session.stream(select(Note.words).order_by(Note.words)):
+                assert row.words == "0000"
+                raise ZeroDivisionError
+    async with database.session(read_only=True) as session:
+        parts = await session.stream_scalars(select(Note.id).execution_options(yield_per=7))
+        assert len([part async for part in parts]) == 500
+    await write(database, "after")
 
 
 async def test_concurrent_blocks_lose_nothing(database: SQLDatabase) -> None:
@@ -423,7 +450,7 @@ async def test_two_that_upgrade_at_once_both_end_well(
     try:
         done = await asyncio.gather(
             empty.migrations.upgrade(),
-            *(other["default"].migrations.upgrade() for other in others),
+            *(other.sql["default"].migrations.upgrade() for other in others),
         )
     finally:
         for other in others:

@@ -320,7 +320,7 @@ async def test_a_store_that_takes_connections_and_never_answers_is_given_up(kind
 async def test_a_missing_table_says_what_to_run(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'empty.db'}"
     async with Databases({"default": url}) as databases:
-        store = SQLLimitStore(partial(databases["default"].connect, prompt=True))
+        store = SQLLimitStore(partial(databases.sql["default"].connect, prompt=True))
         with pytest.raises(StoreUnavailable, match="tornkit db upgrade") as caught:
             await store.hit(A, RATE, T0)
     assert A not in str(caught.value)
@@ -344,6 +344,6 @@ async def test_the_library_makes_the_tables_of_limits_and_reset_tokens(
         return list(compare_metadata(context, declared))
 
     async with Databases({"default": place(kind)}, library={"default"}) as databases:
-        await databases["default"].migrations.upgrade()
-        async with databases["default"].connect(write=False) as connection:
+        await databases.sql["default"].migrations.upgrade()
+        async with databases.sql["default"].connect(write=False) as connection:
             assert await connection.run_sync(differences) == []

@@ -188,7 +188,7 @@ class Site:
     def leaks(self) -> list[str]:
         """Return the pools that miss a connection."""
         pools = []
-        for database in self.application.databases.values():
+        for database in self.application.databases.sql.values():
             for engine in (database.engine, database._prompt and database._prompt.engines.writer):
                 pool: Any = engine and engine.sync_engine.pool
                 if pool and pool.checkedout():
@@ -222,7 +222,7 @@ async def site(server: Any, tmp_path: Path) -> AsyncIterator[Site]:
 
 
 async def migrated(site: Site) -> None:
-    for database in site.application.databases.values():
+    for database in site.application.databases.sql.values():
         await database.migrations.upgrade()
     assert (await site.ask("/enter", "POST"))[0] == 200
     await site.works()
@@ -326,7 +326,8 @@ async def test_a_read_cancelled_in_the_middle_ends_in_time(
     server = servers("postgresql")
     async with running(tmp_path, "postgresql", server.url) as site:
         await migrated(site)
-        database, store = site.application.databases["default"], site.application.sessions.store
+        application = site.application
+        database, store = application.databases.sql["default"], application.sessions.store
         lock = text("LOCK TABLE tornkit_session IN ACCESS EXCLUSIVE MODE")
         waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
         async with database.connect(write=True) as holder:
@@ -437,7 +438,7 @@ async def test_blocks_that_hold_every_connection_sign_nobody_out(
 ) -> None:
     async with running(tmp_path, kind, servers(kind).url) as site:
         await migrated(site)
-        pool: Any = site.application.databases["default"].engine.sync_engine.pool
+        pool: Any = site.application.databases.sql["default"].engine.sync_engine.pool
         Busy.free = most = pool.size() + pool._max_overflow
         busy = [asyncio.ensure_future(site.ask("/club/busy")) for _ in range(most)]
         async with asyncio.timeout(10):

@@ -48,7 +48,7 @@ class InDatabase(SessionStoreContract):
         databases = Databases({"default": await self.url(tmp_path)}, library=())
         self._stack = AsyncExitStack()
         await self._stack.enter_async_context(databases)
-        database = databases["default"]
+        database = databases.sql["default"]
         async with database.connect(write=True) as connection:
             await create_tables(connection)
             await connection.execute(delete(session_table))

@@ -54,7 +54,7 @@ def place_of(kind: str, folder: Path) -> Iterator[str]:
 
 async def prepare(folder: Path, overrides: dict[str, object]) -> None:
     async with make(folder, overrides) as application:
-        for database in application.databases.values():
+        for database in application.databases.sql.values():
             await database.migrations.upgrade()
 
 

@@ -36,7 +36,7 @@ async def database(
     request: pytest.FixtureRequest, servers: Callable[[str], str]
 ) -> AsyncIterator[SQLDatabase]:
     async with Databases({"default": servers(request.param)}, library=()) as databases:
-        database = databases["default"]
+        database = databases.sql["default"]
         async with database.connect(write=True) as connection:
             await connection.execute(text("CREATE TABLE IF NOT EXISTS words (word VARCHAR(9))"))
             await connection.execute(text("DELETE FROM words"))
@@ -137,7 +137,7 @@ SLOW_COMMIT = (
 
 async def test_a_cancelled_commit_is_awaited(servers: Callable[[str], str]) -> None:
     async with Databases({"default": servers("postgresql")}, library=()) as databases:
-        database = databases["default"]
+        database = databases.sql["default"]
         async with database.connect(write=True) as connection:
             for statement in SLOW_COMMIT:
                 await connection.execute(text(statement))
@@ -167,7 +167,7 @@ async def test_more_than_a_few_never_connect(database: SQLDatabase) -> None:
 @pytest.mark.slow
 async def test_sqlite_waits_in_its_queue(tmp_path: Path) -> None:
     async with Databases({"default": f"sqlite:///{tmp_path}/a.db"}, library=()) as databases:
-        database = databases["default"]
+        database = databases.sql["default"]
         assert database._prompt is None
         async with database.connect(write=True, prompt=True) as connection:
             await connection.execute(text("CREATE TABLE words (word VARCHAR(9))"))

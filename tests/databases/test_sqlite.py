@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from tornkit.databases import SQLDatabase, sqlite
+from tornkit.databases import SQLDatabase
+from tornkit.databases.drivers import aiosqlite
 from tornkit.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -86,17 +87,14 @@ async def test_half_a_transaction_is_never_kept_after_a_full_disk(database: SQLD
             await session.execute(text("INSERT INTO t VALUES (2)"))
 
 
-async def test_a_lock_that_does_not_end_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0.05)
+async def test_a_lock_that_does_not_end_is_told(tmp_path: Path) -> None:
     holder = sqlite3.connect(tmp_path / "site.db", isolation_level=None)
     holder.execute("PRAGMA journal_mode = WAL")
     holder.execute("BEGIN IMMEDIATE")
-    database = SQLDatabase("default", f"sqlite:///{tmp_path}/site.db")
+    database = SQLDatabase("default", f"sqlite:///{tmp_path}/site.db", {"timeout": 0.05})
     await database.open()
     try:
-        with pytest.raises(DatabaseError, match="the file stayed locked"):
+        with pytest.raises(DatabaseError, match=r"the file stayed locked for 0\.05 s"):
             async with database.session() as session:
                 await session.execute(text("SELECT 1"))
         holder.execute("ROLLBACK")
@@ -192,7 +190,7 @@ async def test_a_cancelled_statement_locks_nobody_out(database: SQLDatabase) -> 
 
 def test_a_closed_connection_lets_go_of_its_lock_though_a_cursor_lives(tmp_path: Path) -> None:
     file = tmp_path / "t.db"
-    first = sqlite3.connect(file, isolation_level=None, factory=sqlite._Connection)
+    first = sqlite3.connect(file, isolation_level=None, factory=aiosqlite._File)
     first.execute("CREATE TABLE t (x)")
     first.execute("BEGIN IMMEDIATE")
     unread = first.execute("INSERT INTO t VALUES (1), (2) RETURNING x")

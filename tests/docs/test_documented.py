@@ -9,7 +9,7 @@ import pytest
 
 import tornkit
 from tests.docs import pages
-from tornkit import accounts, databases, errors, mail, sessions
+from tornkit import accounts, cache, databases, errors, mail, sessions
 from tornkit.security import limits
 from tornkit.testing import Client, plugin
 
@@ -56,8 +56,15 @@ def test_every_error_is_on_its_page(name: str) -> None:
         (own(sessions.Sessions), "sessions"),
         (own(databases.SQLDatabase), "databases"),
         (own(databases.Migrations), "databases"),
+        (own(databases.MongoDatabase), "databases"),
+        (own(databases.RedisDatabase), "databases"),
+        (own(databases.HTTPService), "databases"),
         (own(accounts.Accounts), "accounts"),
         (own(accounts.Passwords), "accounts"),
+        (cache.__all__, "cache"),
+        (own(cache.Cache), "cache"),
+        (own(cache.Cached), "cache"),
+        (own(cache.CacheStore), "cache"),
         (mail.__all__, "mail"),
         (own(mail.Mailer), "mail"),
         (own(mail.Message), "mail"),

@@ -65,8 +65,8 @@ async def start(tmp_path: Path) -> AsyncIterator[StartSite]:
                 settings, modules=modules, user_model=user_model, **tornado_settings
             )
             await stack.enter_async_context(application)
-            for name in application.databases if migrate is None else migrate:
-                database = application.databases[name]
+            for name in application.databases.sql if migrate is None else migrate:
+                database = application.databases.sql[name]
                 await database.migrations.upgrade()
                 async with database.engine.begin() as connection:
                     await connection.run_sync(Base.metadata.create_all)

@@ -123,7 +123,7 @@ async def test_a_change_of_roles_acts_on_the_next_request(start: StartSite) -> N
 async def test_a_user_who_is_no_longer_active_is_a_stranger(start: StartSite) -> None:
     client = await start(account, members)
     user = await client.sign_in()
-    async with client.application.databases["default"].session() as session:
+    async with client.application.databases.sql["default"].session() as session:
         found = await session.get(User, user.id)
         assert found is not None
         found.is_active = False

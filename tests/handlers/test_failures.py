@@ -209,7 +209,7 @@ async def test_an_answer_that_clears_the_cookie_is_not_cached_for_others(start: 
 
     client = await start(home(path("/", Plain)))
     user = await client.sign_in()
-    async with client.application.databases["default"].session() as session:
+    async with client.application.databases.sql["default"].session() as session:
         found = await session.get(User, user.id)
         assert found is not None
         found.is_active = False

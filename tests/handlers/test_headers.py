@@ -391,6 +391,37 @@ async def test_tornados_own_templates_have_the_nonce(start: StartSite, tmp_path:
     assert "nonce" not in (await client.get("/bare")).headers[POLICY]
 
 
+async def test_the_first_headers_are_written_as_tornado_would(start: StartSite) -> None:
+    class Own(Page):
+        def prepare(self) -> None:
+            begun = HTTPHeaders()
+            for name, value in self._headers.get_all():
+                begun.add(name, value)
+            self.same = [*begun.get_all()] == [*self._headers.get_all()]
+
+        async def get(self) -> None:
+            self.response_json(same=self.same, known=[*self._headers])
+
+    found = (await answer_of(start, Own)).json()
+    assert found["same"]
+    assert found["known"][:3] == ["Content-Type", "Date", "X-Content-Type-Options"]
+
+
+async def test_a_line_that_is_added_to_a_first_header_is_in_that_answer_only(
+    start: StartSite,
+) -> None:
+    class Own(Page):
+        async def get(self) -> None:
+            self.add_header("Referrer-Policy", "origin")
+            self.response_json(both=self._headers["Referrer-Policy"])
+
+    client = await start(home(path("/", Own)))
+    for _ in range(2):
+        answer = await client.get("/")
+        assert answer.json()["both"] == "same-origin,origin"
+        assert answer.headers.get_list("Referrer-Policy") == ["same-origin", "origin"]
+
+
 def test_a_handler_in_a_plain_application_says_nosniff_only() -> None:
     class Connection:
         def set_close_callback(self, callback: object) -> None: ...

@@ -336,7 +336,7 @@ async def test_a_count_that_waits_for_a_block_does_not_make_the_block_wait_for_i
     start: StartSite,
 ) -> None:
     client = await start(open_)
-    limiter, database = client.application.limiter, client.application.databases["default"]
+    limiter, database = client.application.limiter, client.application.databases.sql["default"]
     inside = asyncio.Event()
 
     async def count() -> None:
@@ -406,7 +406,7 @@ class TestApplication:
         limiter = client.application.limiter
         assert client.application.site.limiter is limiter
         await limiter.hit("x", "y", Rate(1, 3600))
-        database = client.application.databases["default"]
+        database = client.application.databases.sql["default"]
         async with database.connect(write=False) as connection:
             found = await connection.exec_driver_sql("SELECT count(*) FROM tornkit_limit")
             assert found.scalar() == 1

@@ -72,7 +72,7 @@ async def serve() -> AsyncIterator[Serve]:
 
         async def start(application: Application) -> Client:
             await stack.enter_async_context(application)
-            for database in application.databases.values():
+            for database in application.databases.sql.values():
                 await database.migrations.upgrade()
             listening, port = bind_unused_port()
             server = HTTPServer(application)

@@ -146,7 +146,7 @@ async def status(client: Client, cookie: str, page: str = "/account/me") -> int:
 
 
 async def age_sessions(client: Client, seconds: float) -> None:
-    async with client.application.databases["default"].engine.begin() as connection:
+    async with client.application.databases.sql["default"].engine.begin() as connection:
         await connection.execute(
             text("UPDATE tornkit_session SET created_at = created_at - :s"), {"s": seconds}
         )
@@ -363,7 +363,7 @@ class TestTheEnd:
         client = await start(account)
         first = await user_of(client)
         cookie = await log_in(client)
-        async with client.application.databases["default"].session() as session:
+        async with client.application.databases.sql["default"].session() as session:
             await session.execute(text("DELETE FROM users"))
         second = await user_of(client)
         assert second.id == first.id  # SQLite gives the number again

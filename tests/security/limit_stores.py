@@ -50,7 +50,7 @@ async def open_store(kind: str, url: str, *, prefix: str = "") -> AsyncIterator[
             yield store
     else:
         async with Databases({"default": url}, library={"default"}) as databases:
-            database = databases["default"]
+            database = databases.sql["default"]
             if not prefix:
                 await database.migrations.upgrade()
                 async with database.connect(write=True) as connection:

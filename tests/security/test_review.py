@@ -286,7 +286,7 @@ async def visiting(
     listening, port = bind_unused_port()
     with logging_everything() as logged:
         async with application:
-            for database in application.databases.values():
+            for database in application.databases.sql.values():
                 await database.migrations.upgrade()
             server = HTTPServer(application)
             server.add_socket(listening)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +50,25 @@ def test_every_changed_character_is_noticed() -> None:
 @given(st.text(max_size=80))
 def test_any_text_at_all_is_refused_without_an_error(text: str) -> None:
     assert signer(NEW, OLD).unsign(text) is None
+
+
+def test_a_verdict_that_is_kept_is_that_of_one_text_only() -> None:
+    known = signer(NEW, OLD)
+    fresh, old = known.sign("abc"), signer(OLD).sign("abc")
+    for _ in range(2):
+        assert known.unsign(fresh) == ("abc", True)
+        assert known.unsign(old) == ("abc", False)
+        assert known.unsign(fresh[:-1] + ("1" if fresh[-1] == "0" else "0")) is None
+    assert signer(OLD).unsign(fresh) is None
+
+
+def test_the_verdicts_that_are_kept_are_bounded() -> None:
+    flooded: Any = signer(NEW)
+    signed = flooded.sign("abc")
+    for number in range(5000):
+        assert flooded.unsign(f"{number}.0") is None
+    assert flooded.unsign.cache_info().currsize < 5000
+    assert flooded.unsign(signed) == ("abc", True)
 
 
 def test_secrets_are_asked_for_only_when_something_is_signed() -> None:

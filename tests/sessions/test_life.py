@@ -71,6 +71,9 @@ class TestCookies:
         assert session.user_id == "7"
         assert session.cookie == "set"
         assert not session.needs_save(after.now())
+        found = await after.find(cookie)
+        assert found is not None
+        assert not found.can_wait
         renewed = after.cookie_value(session)
         assert renewed.partition(".")[0] == cookie.partition(".")[0]
         assert renewed != cookie

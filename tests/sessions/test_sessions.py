@@ -183,6 +183,17 @@ class TestMapping:
         assert session.get("nothing") is None
         assert session.accessed
 
+    async def test_get_is_that_of_any_mapping(self, sessions: Sessions) -> None:
+        session = await sessions.load(await saved(sessions, x=[1], none=None))
+        session.flash("hello")
+        assert session.get("x") == session.get("x", default=0) == session.get(key="x") == [1]
+        assert session.get("none", 1) is None
+        assert (session.get("y"), session.get("y", 2), session.get("_flash", 3)) == (None, 2, 3)
+        missing: Any = 4
+        assert session.get(missing, 5) == 5
+        session.get("x").append(2)
+        assert session._changes()[0]["x"] == "[1,2]"
+
     @pytest.mark.parametrize("key", ["_x", "", "x" * 256, "a\0b", " a", "a ", "\ud800", "a\n", 3])
     async def test_refuses_keys_that_databases_disagree_about(
         self, sessions: Sessions, key: Any
@@ -328,6 +339,52 @@ class TestChanges:
         assert len(caplog.records) == 2
         assert "secret" not in caplog.text
         assert raw not in caplog.text
+
+
+class TestFound:
+    """What `Sessions.find` finds, and whether it can wait until somebody asks for it."""
+
+    async def test_can_wait_if_it_is_nobodys_and_was_just_seen(
+        self, sessions: Sessions, clock: Clock
+    ) -> None:
+        raw = await saved(sessions, x=1)
+        clock.time += TOUCH - 1
+        found = await sessions.find(raw)
+        assert found is not None
+        assert found.can_wait
+        assert sessions.open(found)["x"] == 1
+
+    async def test_cannot_wait_when_a_visit_is_to_be_noted(
+        self, sessions: Sessions, clock: Clock
+    ) -> None:
+        raw = await saved(sessions, x=1)
+        clock.time += TOUCH
+        found = await sessions.find(raw)
+        assert found is not None
+        assert not found.can_wait
+
+    async def test_cannot_wait_if_a_user_is_signed_in(self, sessions: Sessions) -> None:
+        found = await sessions.find(await saved(sessions, "7"))
+        assert found is not None
+        assert not found.can_wait
+
+    async def test_is_nothing_where_nothing_is_alive(
+        self, sessions: Sessions, clock: Clock
+    ) -> None:
+        raw = await saved(sessions, x=1)
+        assert await sessions.find("A" * 43) is None
+        clock.time += IDLE
+        assert await sessions.find(raw) is None
+
+    async def test_opens_sessions_that_change_nothing_in_the_store_or_each_other(
+        self, sessions: Sessions, store: SpyStore
+    ) -> None:
+        found = await sessions.find(await saved(sessions, x=[1]))
+        assert found is not None
+        one, other = sessions.open(found), sessions.open(found)
+        one["x"].append(2)
+        await sessions.save(one)
+        assert (one["x"], other["x"], found.stored.values) == ([1, 2], [1], {"x": "[1]"})
 
 
 class TestLifetime:

@@ -6,13 +6,22 @@ import os
 import subprocess
 import sys
 import textwrap
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
 
+from tests.databases.mongo_server import MongoServer
 from tests.plugin import PLUGIN
+from tests.sessions.redis_server import RedisServer
 from tornkit.databases import Databases
+from tornkit.errors import DatabaseError
+from tornkit.testing.databases import TestDatabases
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -55,6 +64,7 @@ FILES = {
     "shop/modules/home.py": """
         from sqlalchemy import func, select
         from shop.models import Note
+        from tornado.web import HTTPError
         from tornkit import PUBLIC, BaseHandler, Module, path
 
         class Notes(BaseHandler):
@@ -65,8 +75,16 @@ FILES = {
 
             async def post(self):
                 async with self.db() as session:
+                    note = Note()
+                    session.add(note)
+                    await session.flush()
+                    self.response_json(id=note.id)
+
+            async def delete(self):
+                async with self.db() as session:
                     session.add(Note())
-                    self.response_json()
+                    await session.flush()
+                    raise HTTPError(409)  # rolled back, but its number is used
 
         module = Module(access=PUBLIC, routes=[path("/", Notes)])
     """,
@@ -88,8 +106,15 @@ TESTS = """
     @pytest.mark.parametrize("turn", [1, 2])
     async def test_a_database_is_clean(client, turn):
         assert (await client.get("/")).json()["count"] == 0
-        await client.post("/")
+        assert (await client.post("/")).json()["id"] == 1
         assert (await client.get("/")).json()["count"] == 1
+
+    @pytest.mark.parametrize("turn", [1, 2])
+    async def test_numbers_begin_anew(client, turn):
+        if turn == 1:
+            assert (await client.delete("/")).status_code == 409
+        else:
+            assert (await client.post("/")).json()["id"] == 1
 
     async def test_signing_in(client):
         assert (await client.get("/clerk/")).status_code == 401
@@ -123,19 +148,23 @@ TESTS = """
 def make(folder: Path, url: str) -> None:
     """Write the project with its first migration, its database at ``url``."""
     files = {**FILES, "settings.toml": f'[databases]\ndefault = "{url}"\n', "test_shop.py": TESTS}
+    write(folder, files)
+    run(folder, "tornkit", "db", "revision", "first")
+
+
+def write(folder: Path, files: Mapping[str, str]) -> None:
     for name, content in files.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(textwrap.dedent(content))
-    run(folder, "tornkit", "db", "revision", "first")
 
 
-def run(folder: Path, *arguments: str) -> str:
+def run(folder: Path, *arguments: str, **variables: str) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     done = subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=folder,
-        env={**kept, "PYTHONPATH": str(SOURCE)},
+        env={**kept, **variables, "PYTHONPATH": str(SOURCE)},
         capture_output=True,
         text=True,
         check=False,
@@ -144,8 +173,9 @@ def run(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def passed(folder: Path) -> str:
-    return run(folder, "pytest", "-q", "-p", "no:cacheprovider", *PLUGIN).splitlines()[-1]
+def passed(folder: Path, **variables: str) -> str:
+    command = ("pytest", "-q", "-p", "no:cacheprovider", *PLUGIN)
+    return run(folder, *command, **variables).splitlines()[-1]
 
 
 @pytest.mark.slow
@@ -153,7 +183,7 @@ def test_the_fixtures_keep_their_promises_on_sqlite(tmp_path: Path) -> None:
     make(tmp_path, "sqlite:///data/site.db")
     (tmp_path / "data").mkdir(exist_ok=True)
     before = (tmp_path / "data" / "site.db").read_bytes()
-    assert passed(tmp_path).startswith("6 passed")
+    assert passed(tmp_path).startswith("8 passed")
     assert (tmp_path / "data" / "site.db").read_bytes() == before
 
 
@@ -165,14 +195,111 @@ async def test_the_fixtures_keep_their_promises_on_a_server(
     """The database of the run is one of its own, and dropped at the end."""
     url: str = request.getfixturevalue(server)
     make(tmp_path, url)
-    assert passed(tmp_path).startswith("6 passed")
+    assert passed(tmp_path).startswith("8 passed")
     assert [name for name in await databases_of(url) if "_test_" in name] == []
+
+
+OTHERS = {
+    "shop/__init__.py": "",
+    "shop/app.py": """
+        from tornkit import PUBLIC, Application, BaseHandler, Module, Settings, path
+
+        class Seen(BaseHandler):
+            async def get(self):
+                redis, mongo = self.redis("cache"), self.mongo("catalog")
+                visits = await redis.incr("visits")
+                await mongo.visits.insert_one({"number": visits})
+                self.response_json(visits=visits, kept=await mongo.visits.count_documents({}))
+
+        home = Module(name="home", access=PUBLIC, routes=[path("/", Seen)])
+
+        def create_app():
+            return Application(Settings.load(), modules=[home])
+    """,
+    "pyproject.toml": """
+        [tool.tornkit]
+        app = "shop.app:create_app"
+
+        [tool.pytest.ini_options]
+        asyncio_mode = "auto"
+    """,
+    "test_shop.py": """
+        import pytest
+
+        @pytest.mark.parametrize("turn", [1, 2])
+        async def test_they_are_clean(client, turn):
+            assert (await client.get("/")).json()["visits"] == 1
+            answer = await client.get("/")
+            assert (answer.json()["visits"], answer.json()["kept"]) == (2, 2)
+    """,
+}
+
+
+@pytest.mark.slow
+async def test_mongodb_and_redis_are_the_runs_own_too(tmp_path: Path) -> None:
+    """What the configured ones hold stays as it is, and nothing is left of the run."""
+    with RedisServer() as redis, MongoServer() as mongo:
+        urls = {"cache": redis.url, "catalog": mongo.url}
+        write(tmp_path, {**OTHERS, "settings.toml": databases_toml(urls)})
+        async with Databases(urls, library=()) as databases:
+            await databases.redis["cache"].client.set("visits", 40)
+            await databases.mongodb["catalog"].database.visits.insert_one({"number": 40})
+            assert passed(tmp_path).startswith("2 passed")
+            client = databases.redis["cache"].client
+            assert await client.get("visits") == "40"
+            assert await client.dbsize() == 1
+            assert set(await client.info("keyspace")) == {"db0"}
+            names = await databases.mongodb["catalog"].client.list_database_names()
+            assert [name for name in names if "_test_" in name] == []
+            assert await databases.mongodb["catalog"].database.visits.count_documents({}) == 1
+
+
+@pytest.mark.slow
+async def test_what_a_test_names_itself_is_never_emptied(tmp_path: Path) -> None:
+    """An override leads to a database that may be anybody's."""
+    overriding = """
+
+        @pytest.fixture
+        def settings_overrides():
+            import os
+            return {"databases.cache": os.environ["OWN_REDIS"]}
+
+        async def test_it_is_as_it_was(client):
+            assert (await client.get("/")).json()["visits"] == 41
+    """
+    with RedisServer() as configured, RedisServer() as own, MongoServer() as mongo:
+        urls = {"cache": configured.url, "catalog": mongo.url}
+        write(tmp_path, {**OTHERS, "settings.toml": databases_toml(urls)})
+        write(tmp_path, {"test_shop.py": f"        import pytest\n{overriding}"})
+        async with Databases({"cache": own.url}, library=()) as databases:
+            await databases.redis["cache"].client.set("visits", 40)
+            assert passed(tmp_path, OWN_REDIS=own.url).startswith("1 passed")
+            assert await databases.redis["cache"].client.get("visits") == "41"
+
+
+@pytest.mark.slow
+async def test_a_redis_without_an_empty_number_is_told(tmp_path: Path) -> None:
+    with RedisServer() as redis:
+        urls = {"cache": redis.url}
+        async with AsyncExitStack() as stack:
+            for number in range(1, 16):
+                each = Databases({"cache": f"{redis.url[:-1]}{number}"}, library=())
+                await (await stack.enter_async_context(each)).redis["cache"].client.set("mine", 1)
+            databases = TestDatabases(tmp_path)
+            with pytest.raises(DatabaseError, match="none of the numbers 1 to 15"):
+                await databases.prepare(Databases(urls, library=()), urls)
+            async with Databases(urls, library=()) as configured:
+                assert await configured.redis["cache"].client.dbsize() == 0
+
+
+def databases_toml(urls: Mapping[str, str]) -> str:
+    return "[databases]\n" + "".join(f'{name} = "{url}"\n' for name, url in urls.items())
 
 
 async def databases_of(url: str) -> list[str]:
     """Return the databases of a server whose names begin like that of ``url``."""
     async with Databases({"default": url}) as databases:
-        database = databases["default"]
+        database = databases.sql["default"]
         postgresql = database.dialect == "postgresql"
         names = "SELECT datname FROM pg_database" if postgresql else "SHOW DATABASES"
         async with database.connect(write=False) as connection:

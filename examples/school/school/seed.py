@@ -35,7 +35,7 @@ async def seed(app: Application) -> dict[str, Course]:
     assert app.accounts is not None
     users: dict[str, User] = {}
     courses: dict[str, Course] = {}
-    async with app.databases["default"].session() as session:
+    async with app.db() as session:
         for name, role in PEOPLE.items():
             users[name] = await app.accounts.create(email(name), PASSWORD, [role])
         for title, (teacher, students) in COURSES.items():
@@ -59,7 +59,7 @@ def grades_of(enrollment: Enrollment, points: list[int]) -> list[Grade]:
 
 async def main() -> None:
     async with create_app() as app:
-        async with app.databases["default"].session(read_only=True) as session:
+        async with app.db(read_only=True) as session:
             filled = await session.scalar(select(User.id).limit(1)) is not None
         if filled:
             print("There are users already; nothing was changed.")

@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tornkit import logs
+from tornkit.application.health import Health, Part, read
 from tornkit.application.parts import (
     make_accounts,
+    make_cache,
     make_cookie,
     make_databases,
     make_headers,
+    make_health_watchers,
     make_limiter,
     make_mailer,
     make_sessions,
@@ -39,9 +42,11 @@ from tornkit.security.signing import key_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextlib import AbstractAsyncContextManager
     from types import TracebackType
     from typing import Self
 
+    from sqlalchemy.ext.asyncio import AsyncSession
     from tornado.web import RequestHandler
 
     from tornkit.accounts import Accounts
@@ -55,7 +60,6 @@ __all__ = ["Application"]
 
 _log = logging.getLogger("tornkit.application")
 _CLEAR_EXPIRED_FIRST, _CLEAR_EXPIRED_EVERY = 60.0, 3600.0  # seconds
-_PING_TIMEOUT = 1.0  # seconds
 
 
 class Application(RoutedApplication):
@@ -106,6 +110,7 @@ class Application(RoutedApplication):
             has_users=user_model is not None,
         )
         self.accounts = self._accounts(user_model)
+        self.cache = make_cache(settings, package)
         self.mailer = make_mailer(settings, mail_transport)
         self.templates = templates.create_environment(
             _existing(folder, "templates"),
@@ -141,8 +146,10 @@ class Application(RoutedApplication):
             one_store=session_store is None and not settings.limits.store,
             allowed_hosts=tuple(settings.allowed_hosts),
             mailer=self.mailer,
+            cache=self.cache,
             headers=make_headers(settings),
             cors=_cors(self.modules),
+            sees_health=make_health_watchers(settings),
         )
         self._draining = False
         self._opened = contextlib.AsyncExitStack()
@@ -199,6 +206,21 @@ class Application(RoutedApplication):
         else:
             logs.log_request(handler.request, handler.get_status())
 
+    # --- databases ---------------------------------------------------------------------------
+
+    def db(
+        self, name: str = "default", *, read_only: bool = False
+    ) -> AbstractAsyncContextManager[AsyncSession]:
+        """Open a block of database work, as ``self.db()`` does in a handler.
+
+        Example:
+            ``async with application.db() as session: session.add(Course(title="Go"))``
+
+        Raises:
+            UnknownDatabase: no bind of that name, or one of another kind.
+        """
+        return self.databases.sql[name].session(read_only=read_only)
+
     # --- life ----------------------------------------------------------------------------
 
     async def startup(self) -> None:
@@ -216,7 +238,13 @@ class Application(RoutedApplication):
         self.compile_routes()
         async with contextlib.AsyncExitStack() as opened:
             # Closed the other way round: a mail that is being made may need a database.
-            for part in (self.databases, self.sessions.store, self.limiter.store, self.mailer):
+            for part in (
+                self.databases,
+                self.sessions.store,
+                self.limiter.store,
+                self.cache,
+                self.mailer,
+            ):
                 await part.open()
                 opened.push_async_callback(part.close)
             self._opened = opened.pop_all()
@@ -249,25 +277,20 @@ class Application(RoutedApplication):
         """Report as not ready from here, so that a balancer sends its requests elsewhere."""
         self._draining = True
 
-    async def is_ready(self) -> bool:
-        """Tell whether this process takes requests, and its databases and sessions answer."""
-        if self._draining:
-            return False
-        pings = [database.ping(_PING_TIMEOUT) for database in self.databases.values()]
-        if self.session_bind is None:
-            pings.append(self._ping_session_store())
-        answers = await asyncio.gather(*pings, return_exceptions=True)
-        return not any(isinstance(answer, BaseException) for answer in answers)
+    async def health(self) -> Health:
+        """Ask every database and store for a sign of life, all at once, for a second at most.
 
-    async def _ping_session_store(self) -> None:
-        # A store ends what it has begun also when it is cancelled; the balancer does not wait.
-        ping = asyncio.ensure_future(self.sessions.store.ping())
-        done, _ = await asyncio.wait([ping], timeout=_PING_TIMEOUT)
-        if not done:
-            ping.cancel()
-            ping.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-            raise StoreUnavailable(f"the session store gave no answer within {_PING_TIMEOUT:g} s")
-        ping.result()
+        A process that is about to end asks nobody.
+        """
+        if self._draining:
+            return Health((), draining=True)
+        parts = [
+            Part(f"databases.{name}", bind.ping, bind.required)
+            for name, bind in self.databases.items()
+        ]
+        if self.session_bind is None:
+            parts.append(Part("session.store", self.sessions.store.ping))
+        return Health(await read(parts))
 
     async def _clear_expired(self) -> None:
         # Soon after the start too, for a site that is restarted often would never come to it.

@@ -13,17 +13,20 @@ from argon2 import PasswordHasher
 from tornkit._rates import Rate
 from tornkit.accounts import Accounts
 from tornkit.application.stores import LIMITS, SESSIONS, Kinds, StoreRefused, bind_of, store_at
+from tornkit.cache import Cache, store_of
 from tornkit.databases import Databases, metadata_of
-from tornkit.errors import MailError, SettingProblem, SettingsError
+from tornkit.errors import CacheError, MailError, SessionError, SettingProblem, SettingsError
 from tornkit.handlers.site import SessionCookie
+from tornkit.logs import NO_REQUEST, request_id
 from tornkit.mail import Mailer, default_sender, default_url, transport_of
 from tornkit.security.headers import SecurityHeaders
 from tornkit.security.limits import Limiter, client_network
 from tornkit.security.signing import Signer
+from tornkit.server.proxies import TrustedProxies, plain_address
 from tornkit.sessions import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from tornkit.mail import Transport
@@ -32,9 +35,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "make_accounts",
+    "make_cache",
     "make_cookie",
     "make_databases",
     "make_headers",
+    "make_health_watchers",
     "make_limiter",
     "make_mailer",
     "make_sessions",
@@ -43,6 +48,7 @@ __all__ = [
 
 Store = TypeVar("Store")
 
+_SLOW_QUERY = 0.2  # seconds
 _FAST_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
@@ -66,12 +72,32 @@ def make_databases(
     metadata = dict(metadata_of(package)) if package else {}
     if user_model is not None:
         metadata.setdefault("default", user_model.metadata)
-    return Databases(
+    databases = Databases(
         settings.database_urls(),
+        options=_options(settings),
+        # Whoever is writing the site wants to know; elsewhere it is asked for.
+        slow_query=_SLOW_QUERY if settings.environment == "development" else None,
         migrations=folder / "migrations" if folder else None,
         metadata=metadata,
         library=_library_binds(settings, user_model),
     )
+    for service in databases.http.values():
+        service.outgoing_headers = _passed_on
+    return databases
+
+
+def _passed_on() -> dict[str, str]:
+    """Return the id of the request that is handled, so that logs of services can be joined."""
+    known = request_id.get()
+    return {} if known == NO_REQUEST else {"X-Request-ID": known}
+
+
+def _options(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return the options of each bind that the settings name some for."""
+    return {
+        name: options.model_dump(exclude_none=True)
+        for name, options in settings.database_options.items()
+    }
 
 
 def _library_binds(settings: Settings, user_model: type[Any] | None) -> set[str]:
@@ -134,9 +160,9 @@ def make_accounts(
     accounts = settings.accounts
     return Accounts(
         user_model,
-        databases["default"].session,
+        databases.sql["default"].session,
         known_roles,
-        in_block=lambda: databases["default"].in_block,
+        in_block=lambda: databases.sql["default"].in_block,
         # Tests sign users in by the dozen; their passwords guard nothing.
         hasher=_FAST_HASHER if settings.environment == "testing" else None,
         password_length=accounts.password_length,
@@ -153,10 +179,33 @@ def _store(
     settings: Settings, key: str, url: str, kinds: Kinds[Store], databases: Databases
 ) -> Store:
     try:
-        return store_at(url, kinds, databases)
+        return store_at(url, kinds, databases.sql)
     except StoreRefused as refused:
         problem = (refused.shown, refused.expected, refused.hint)
         raise _bad_setting(settings, key, *problem) from None
+
+
+# --- cache -------------------------------------------------------------------------------
+
+
+def make_cache(settings: Settings, package: str) -> Cache:
+    """Return the cache, closed.
+
+    Raises:
+        SettingsError: ``cache.store`` names no store.
+    """
+    cache = settings.cache
+    try:
+        store = store_of(
+            cache.store, site=package, max_entries=cache.max_entries, max_bytes=cache.max_bytes
+        )
+    except (CacheError, SessionError) as refused:
+        scheme, colon, _ = cache.store.partition("://")
+        shown = f"{scheme}://…" if colon else cache.store  # the rest may hold a password
+        raise _bad_setting(
+            settings, "cache.store", shown, refused.message, refused.hint
+        ) from None
+    return Cache(store)
 
 
 # --- mail and headers --------------------------------------------------------------------
@@ -206,3 +255,10 @@ def make_headers(settings: Settings) -> SecurityHeaders:
         hsts=security.hsts if settings.environment == "production" else 0,
         hsts_subdomains=security.hsts_subdomains,
     )
+
+
+def make_health_watchers(settings: Settings) -> Callable[[str], bool]:
+    """Return what tells by an address who is told which part of the site does not answer."""
+    local = ("127.0.0.0/8", "::1", "unix") if settings.environment == "development" else ()
+    known = TrustedProxies.parse((*settings.server.health_details, *local))
+    return lambda address: known.trusts(plain_address(address) or "")

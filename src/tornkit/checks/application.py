@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tornkit import logs
 from tornkit._text import did_you_mean, listing, printable
+from tornkit.checks.databases import look_at_answers
 from tornkit.checks.messages import Message, from_error, from_setting
 from tornkit.checks.migrations import look_at_migrations
 from tornkit.errors import (
@@ -72,7 +73,7 @@ async def _look_at_databases(application: Application) -> list[Message]:
     except TornkitError as error:
         return from_error(error)
     try:
-        messages = await look_at_migrations(application)
+        messages = await look_at_migrations(application) + await look_at_answers(application)
         if not messages:
             messages += await look_at_roles(application)
     finally:

@@ -14,15 +14,25 @@ __all__ = ["bring_up_to_date", "look_at_migrations"]
 
 
 async def look_at_migrations(application: Application) -> list[Message]:
-    """Return a finding for each open database whose revision is not the code's.
+    """Return a finding for each open database whose revision, or schema, is not the code's.
 
-    It is a warning where ``tornkit run`` would migrate by itself.
+    An old revision is a warning where ``tornkit run`` would migrate by itself. Where only
+    the schema differs it always is: the site starts, and an index more may be meant.
     """
     messages: list[Message] = []
-    for name in application.databases:
-        database = application.databases[name]
+    for name, database in application.databases.sql.items():
         try:
             await database.migrations.check()
+            messages += [
+                Message(
+                    "databases.differs",
+                    "warning",
+                    f"database {name!r}: {line}",
+                    "to write a revision that brings them together: tornkit db revision MESSAGE",
+                    object=name,
+                )
+                for line in await database.migrations.differences()
+            ]
         except TornkitError as error:
             older = isinstance(error, MigrationsPending) and error.check_id == "databases.pending"
             automatic = older and _automatic(application, name)
@@ -49,8 +59,8 @@ async def bring_up_to_date(application: Application) -> list[str]:
         MigrationsPending: another database is not at the code's revision.
     """
     lines: list[str] = []
-    for name in application.databases:
-        migrations = application.databases[name].migrations
+    for name, database in application.databases.sql.items():
+        migrations = database.migrations
         if not _automatic(application, name):
             await migrations.check()
             continue
@@ -61,5 +71,5 @@ async def bring_up_to_date(application: Application) -> list[str]:
 
 
 def _automatic(application: Application, name: str) -> bool:
-    sqlite = application.databases[name].dialect == "sqlite"
+    sqlite = application.databases.sql[name].dialect == "sqlite"
     return sqlite and application.config.environment == "development"

@@ -9,7 +9,7 @@ import click
 
 from tornkit._text import printable
 from tornkit.cli._site import Site, echo, echo_json, print_table, run_async, site_options
-from tornkit.errors import ScaffoldError
+from tornkit.errors import DatabaseError, ScaffoldError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -118,10 +118,37 @@ def status(site: Site, *, as_json: bool, bind: str | None) -> None:
     print_table(header, [tuple(_cell(row[name]) for name in header) for row in found])
 
 
+@db.command(epilog="Example: tornkit db check")
+@_BIND
+@site_options
+def check(site: Site, *, bind: str | None) -> None:
+    """Compare the models with the databases; exit 1 where they differ.
+
+    Each difference is one line. Run it in CI, after `tornkit db upgrade`.
+    """
+    found: list[str] = []
+
+    async def work(database: SQLDatabase) -> None:
+        lines = await database.migrations.differences()
+        found.extend(f"{database.name}: {line}" for line in lines)
+        if not lines:
+            echo(f"{database.name}: models and database agree.")
+
+    _each(site, bind, work)
+    for line in found:
+        echo(printable(line, limit=500))
+    if found:
+        raise DatabaseError(
+            f"models and databases differ: {len(found)} difference{'s' if len(found) > 1 else ''}",
+            hint="to write a revision that brings them together: tornkit db revision MESSAGE",
+            check_id="databases.differs",
+        )
+
+
 def _each(site: Site, bind: str | None, work: Callable[[SQLDatabase], Awaitable[None]]) -> None:
     application = site.load()
-    chosen = [bind] if bind else list(application.databases)
-    databases = [application.databases[name] for name in chosen]
+    chosen = [bind] if bind else list(application.databases.sql)
+    databases = [application.databases.sql[name] for name in chosen]
     application.config.create_paths()
 
     async def run() -> None:

@@ -53,7 +53,7 @@ async def _shell(application: Application, command: str | None) -> int:
 
 def _names(application: Application) -> dict[str, Any]:
     def db(name: str = "default", *, read_only: bool = False) -> Any:
-        return application.databases[name].session(read_only=read_only)
+        return application.databases.sql[name].session(read_only=read_only)
 
     return {
         "__name__": "__console__",

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from tornkit._text import did_you_mean, printable
-from tornkit.databases._autogenerate import Changes, compare
+from tornkit.databases._autogenerate import Changes, compare, differences
 from tornkit.errors import DatabaseError, UserCodeError
 
 if TYPE_CHECKING:
@@ -166,6 +166,10 @@ class History:
     def compare(self, connection: Connection, metadata: MetaData) -> Changes | None:
         """Return what the models have and the database lacks."""
         return compare(connection, metadata, version_table=self.version_table)
+
+    def differences(self, connection: Connection, metadata: MetaData) -> tuple[str, ...]:
+        """Return the same in words, a line for each difference."""
+        return differences(connection, metadata, version_table=self.version_table)
 
     def _context(self, connection: Connection, **options: Any) -> MigrationContext:
         options["version_table"] = self.version_table

@@ -5,25 +5,36 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
-
-from sqlalchemy import event
-
-from tornkit.errors import DatabaseError
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable
 
-    from sqlalchemy import URL, Connection
+    from sqlalchemy import URL
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-__all__ = ["POOL_TIMEOUT", "READS", "Backend", "Engines", "Fault"]
+    from tornkit.databases.pools import ShieldedPool
+
+__all__ = ["POOL_TIMEOUT", "Backend", "Engines", "Fault", "SQLOptions"]
 
 POOL_TIMEOUT = 30.0
 """Seconds that a block waits for a free connection before it gives up."""
 
-READS = {"tornkit_reads": True}
-"""The execution option of an engine that shares its pool and cannot write."""
+
+@dataclass(frozen=True, slots=True)
+class SQLOptions:
+    """What the settings may choose for a SQL database; times in seconds."""
+
+    pool_size: int = 10
+    """Connections that a process holds at most for blocks; SQLite always has one writer."""
+    pool_timeout: float = POOL_TIMEOUT
+    """How long a block waits for a free connection."""
+    connect_timeout: float = 5.0
+    """How long a server may take to accept a connection."""
+    timeout: float = 30.0
+    """How long a statement or a commit may take."""
+    slow_query: float | None = None
+    """How long a statement takes that is logged; None logs none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +79,11 @@ class Backend(ABC):
     in_memory: bool = False
     """Whether a second connection waits for the first, reading or writing."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, options: SQLOptions | None = None) -> None:
         self.url = url
+        self.options = options or SQLOptions()
+        given = url.query.get("connect_timeout")
+        self.connect_timeout = _seconds(given) or self.options.connect_timeout
 
     async def prepare(self) -> None:  # noqa: B027 - nothing is the right default
         """Make ready what the engines need, before they are made."""
@@ -85,7 +99,8 @@ class Backend(ABC):
         """Make the engines of `tornkit.databases.prompt`, or None where a wait is but a queue."""
         return None
 
-    def cut(self, connection: Any) -> None:  # noqa: B027 - where nothing is prompt
+    @abstractmethod
+    def cut(self, connection: Any) -> None:
         """Break a driver's connection at once; whoever waits for its answer gets an error."""
 
     @abstractmethod
@@ -108,26 +123,18 @@ class Backend(ABC):
     def explain(self, error: BaseException) -> Fault | None:
         """Say what a driver's error means, or None where it is the caller's own affair."""
 
-    @abstractmethod
-    def is_lost(self, connection: Connection) -> bool:
-        """Tell whether the server has given the open transaction up already."""
+    def keep_time(self, engine: AsyncEngine, *, fresh: float) -> None:
+        """Tell an engine's pool how long its connections may take; see `ShieldedPool`."""
+        pool = cast("ShieldedPool", engine.sync_engine.pool)
+        options = self.options
+        pool.patience = options.pool_timeout + self.connect_timeout + options.timeout
+        pool.fresh = fresh
 
-    def guard_commits(self, engine: AsyncEngine) -> None:
-        """Refuse to commit a transaction that the server has given up.
 
-        A commit would then report success and keep only the later half, or nothing.
-        """
-
-        def refuse(connection: Connection) -> None:
-            reads = connection.get_execution_options().get("tornkit_reads", False)
-            if not reads and self.is_lost(connection):
-                # An error from here keeps SQLAlchemy from rolling back by itself.
-                connection.connection.rollback()
-                raise DatabaseError(
-                    "a statement failed inside the block and its error was caught, but the"
-                    " server had given the whole transaction up: nothing was committed",
-                    hint="let the error leave the block, or wrap the risky statement in"
-                    " `async with session.begin_nested()`",
-                )
-
-        event.listen(engine.sync_engine, "commit", refuse)
+def _seconds(given: object) -> float | None:
+    """Return what a URL says about a time, where it is one."""
+    try:
+        seconds = float(given)  # type: ignore[arg-type]  # whatever stands in the URL
+    except (TypeError, ValueError):
+        return None
+    return seconds if 0 < seconds < float("inf") else None

@@ -46,6 +46,20 @@ def open_block(database: SQLDatabase, *, inherited: bool = False) -> Block | Non
     return None
 
 
+def _leave(left: Block) -> None:
+    blocks = _blocks.get()
+    alone = len(blocks) == 1 and blocks[0] is left
+    _blocks.set(() if alone else tuple(block for block in blocks if block is not left))
+
+
+async def _give_up(session: AsyncSession) -> None:
+    """Roll back; an error is on its way already, which a failure of this must not replace."""
+    try:
+        await session.close()
+    except Exception:  # noqa: BLE001 - as above
+        await session.invalidate()
+
+
 class Block:
     """What ``database.session()`` returns; enter it to get the session."""
 
@@ -118,9 +132,12 @@ class Block:
         finally:
             self.is_open = False
             self.session = self.task = self.failure = None
-            _blocks.set(tuple(block for block in _blocks.get() if block is not self))
-            # The connection goes back whatever happens to this task meanwhile.
-            await shielded(session.close())
+            _leave(self)
+            if session.in_transaction():
+                # The connection goes back whatever happens to this task meanwhile.
+                await shielded(_give_up(session))
+            else:
+                await session.close()  # the connection is back; nothing is awaited
 
     async def _commit(self, session: AsyncSession) -> None:
         place = f"database {self.database.name!r}"
@@ -130,8 +147,7 @@ class Block:
                     f"{place}: objects were changed in a read_only block",
                     hint="open the block without read_only",
                 )
-            return
-        if self.failure is not None:
+        elif self.failure is not None:
             raise DatabaseError(
                 f"{place}: an inner block failed with {type(self.failure).__name__} and its"
                 " error was caught inside the outer block: nothing was committed",

@@ -11,11 +11,10 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm.exc import DetachedInstanceError
+from sqlalchemy.orm.exc import DetachedInstanceError, StaleDataError
 
 from tornkit._text import printable
-from tornkit.databases.base import POOL_TIMEOUT
-from tornkit.errors import DatabaseError
+from tornkit.errors import DatabaseError, StaleData
 
 if TYPE_CHECKING:
     from tornkit.databases.base import Backend
@@ -34,19 +33,9 @@ def explain(error: BaseException, *, name: str, backend: Backend) -> DatabaseErr
     None where it is no fault of the database: a broken constraint, a wrong statement.
     """
     place = f"database {name!r}"
-    if isinstance(error, PendingRollbackError):
-        return DatabaseError(
-            f"{place}: a statement failed inside the block and its error was caught:"
-            " nothing was committed",
-            hint="let the error leave the block, or wrap the risky statement in"
-            " `async with session.begin_nested()`",
-        )
-    if isinstance(error, PoolTimeout):
-        return DatabaseError(
-            f"{place}: no connection became free within {POOL_TIMEOUT:g} s",
-            hint="look for a block that stays open too long, or that waits for another block",
-            check_id="databases.unavailable",
-        )
+    said = _of_sqlalchemy(error, place, backend)
+    if said is not None:
+        return said
     cause = error.orig if isinstance(error, DBAPIError) else error
     if cause is None or isinstance(cause, DatabaseError):
         return None
@@ -63,6 +52,30 @@ def explain(error: BaseException, *, name: str, backend: Backend) -> DatabaseErr
         hint=fault.hint,
         check_id="databases.unavailable",
     )
+
+
+def _of_sqlalchemy(error: BaseException, place: str, backend: Backend) -> DatabaseError | None:
+    """Return what an error means that no driver raised."""
+    if isinstance(error, PendingRollbackError):
+        return DatabaseError(
+            f"{place}: a statement failed inside the block and its error was caught:"
+            " nothing was committed",
+            hint="let the error leave the block, or wrap the risky statement in"
+            " `async with session.begin_nested()`",
+        )
+    if isinstance(error, StaleDataError):
+        return StaleData(
+            f"{place}: a row was changed or deleted by somebody else meanwhile"
+            f" ({first_line(error, backend)})",
+            hint="read it again, and let whoever changes it see what it has become",
+        )
+    if isinstance(error, PoolTimeout):
+        return DatabaseError(
+            f"{place}: no connection became free within {backend.options.pool_timeout:g} s",
+            hint="look for a block that stays open too long, or that waits for another block",
+            check_id="databases.unavailable",
+        )
+    return None
 
 
 def annotate(error: BaseException) -> None:

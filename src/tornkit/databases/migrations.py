@@ -206,18 +206,28 @@ class Migrations:
                 hint="declare them in <package>/models.py, or ask for an empty revision",
             )
         async with self._database.connect(write=False) as connection:
-            current = await connection.run_sync(self._project.current)
-            self._refuse_unknown(self._project, current)
-            head = self._project.revisions[-1:]
-            if tuple(head) != current:
-                raise MigrationsPending(
-                    f"database {name!r} is not at its newest revision",
-                    hint="run `tornkit db upgrade` first",
-                )
+            await connection.run_sync(self._refuse_old)
             changes = await connection.run_sync(self._project.compare, metadata)
         if changes is None and not empty:
             return None
         return await asyncio.to_thread(write_revision, folder, self._project, message, changes)
+
+    async def differences(self) -> tuple[str, ...]:
+        """Return where the models and the database differ, a line for each difference.
+
+        What `revision` would write, in words. A bind without models has none.
+
+        Raises:
+            MigrationsPending: the database is not at its newest revision.
+            DatabaseError: the database fails.
+        """
+        metadata = self.metadata
+        if metadata is None:
+            return ()
+        await self._load()
+        async with self._database.connect(write=False) as connection:
+            await connection.run_sync(self._refuse_old)
+            return await connection.run_sync(self._project.differences, metadata)
 
     # --- steps ---------------------------------------------------------------------------
 
@@ -300,6 +310,16 @@ class Migrations:
         for revision in current:
             if revision not in history.revisions:
                 raise self._too_new(revision)
+
+    def _refuse_old(self, connection: Connection) -> None:
+        current = self._project.current(connection)
+        self._refuse_unknown(self._project, current)
+        if self._project.revisions[-1:] != current:
+            raise MigrationsPending(
+                f"database {self._database.name!r} is not at its newest revision",
+                hint="run `tornkit db upgrade` first",
+                check_id="databases.pending",
+            )
 
     def _too_new(self, revision: str) -> MigrationsPending:
         return MigrationsPending(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from sqlalchemy import event, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tornkit.databases.base import READS, Engines, Fault
+from tornkit.databases.base import Engines, Fault, SQLOptions
+from tornkit.databases.engines import make_engine, reader_beside
 from tornkit.databases.servers import ServerBackend
 from tornkit.errors import DatabaseError
 
@@ -18,20 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from typing import Any
 
-    from sqlalchemy import URL, Connection
-    from sqlalchemy.engine import ExceptionContext
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from sqlalchemy import URL
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 __all__ = ["MySQLBackend"]
-
-CONNECT_TIMEOUT = 10
-"""Seconds until a server that does not answer counts as unreachable."""
 
 LOCK_TIMEOUT = 600
 """Seconds that a migration waits for another process's."""
 
-_DEADLOCK = 1213
-_LOST = "tornkit_lost"
 
 # The driver logs every note of the server, such as the names it does not use.
 logging.getLogger("asyncmy").setLevel(logging.ERROR)
@@ -49,7 +45,7 @@ _FAULTS = {
     1114: _FULL,
     1040: Fault("the server has no free connection", "lower the workers or raise its limit"),
     1205: Fault("a lock was not to be had in time", "look for a block that stays open too long"),
-    _DEADLOCK: Fault("two transactions waited for each other", "try again"),
+    1213: Fault("two transactions waited for each other", "try again"),
     1290: _READ_ONLY,
     1792: _READ_ONLY,
     2002: _UNREACHABLE,
@@ -66,39 +62,36 @@ class MySQLBackend(ServerBackend):
     package = "asyncmy"
     extra = "mysql"
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, options: SQLOptions | None = None) -> None:
         if "charset" not in url.query:
             url = url.update_query_dict({"charset": "utf8mb4"})
-        super().__init__(url)
+        super().__init__(url, options)
 
     def _engines(self, pool: Mapping[str, Any]) -> Engines:
-        writer = create_async_engine(
+        from tornkit.databases.drivers import asyncmy  # noqa: PLC0415 - only where its scheme is used
+
+        writer = make_engine(
             self.url,
-            connect_args=self._connect_args(),
-            pool_recycle=1800,
+            asyncmy.connector(connecting=self.connect_timeout, answering=self.options.timeout),
+            begin=asyncmy.begin,
+            reads=False,
             hide_parameters=True,
+            pool_recycle=1800,
             **pool,
         )
-        reader = writer.execution_options(**READS)
-        event.listen(writer.sync_engine, "begin", _forget_loss)
-        event.listen(writer.sync_engine, "handle_error", _note_loss)
-        event.listen(reader.sync_engine, "begin", _begin_reading)
-        self.guard_commits(writer)
-        return Engines(writer, reader)
+        return Engines(writer, reader_beside(writer))
 
     def cut(self, connection: Any) -> None:
-        """Abort the transport; closing it would first wait for what is still to be sent."""
-        transport = connection._transport  # no public name leads there
-        if transport is not None:
-            transport.abort()
+        """Abort the transport."""
+        from tornkit.databases.drivers import asyncmy  # noqa: PLC0415 - only where its scheme is used
+
+        asyncmy.cut(connection)
 
     def migration_engine(self) -> AsyncEngine:
-        """Make an unpooled engine."""
-        return create_async_engine(self.url, connect_args=self._connect_args(), poolclass=NullPool)
-
-    def _connect_args(self) -> dict[str, Any]:
+        """Make an unpooled engine; a change of the schema may take its time."""
         given = "connect_timeout" in self.url.query
-        return {} if given else {"connect_timeout": CONNECT_TIMEOUT}
+        timeout = {} if given else {"connect_timeout": math.ceil(self.connect_timeout)}
+        return create_async_engine(self.url, connect_args=timeout, poolclass=NullPool)
 
     @asynccontextmanager
     async def migration_lock(self, connection: AsyncConnection) -> AsyncIterator[None]:
@@ -120,27 +113,9 @@ class MySQLBackend(ServerBackend):
             await connection.execute(text(f"SELECT RELEASE_LOCK({lock})"))
             await connection.commit()
 
-    def is_lost(self, connection: Connection) -> bool:
-        """Tell whether a deadlock ended the transaction; later statements began another."""
-        return bool(connection.info.get(_LOST))
-
     def explain(self, error: BaseException) -> Fault | None:
         """Look the error's number up."""
         number = error.args[0] if error.args else None
         if type(error).__module__.partition(".")[0] != "asyncmy":
             return None
         return _FAULTS.get(number) if isinstance(number, int) else None
-
-
-def _forget_loss(connection: Connection) -> None:
-    connection.info.pop(_LOST, None)
-
-
-def _note_loss(context: ExceptionContext) -> None:
-    arguments = getattr(context.original_exception, "args", ())
-    if context.connection is not None and arguments[:1] == (_DEADLOCK,):
-        context.connection.info[_LOST] = True
-
-
-def _begin_reading(connection: Connection) -> None:
-    connection.exec_driver_sql("START TRANSACTION READ ONLY")

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import socket
-from contextlib import suppress
+import math
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tornkit.databases.base import READS, Engines, Fault
+from tornkit.databases.base import Engines, Fault
+from tornkit.databases.engines import make_engine, reader_beside
 from tornkit.databases.servers import ServerBackend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from sqlalchemy import Connection
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 __all__ = ["PostgreSQLBackend"]
 
-CONNECT_TIMEOUT = 10
-"""Seconds until a server that does not answer counts as unreachable."""
-
 _MIGRATION_LOCK = 0x746F726E6B6974  # "tornkit" in ASCII, one lock per database
-_IN_ERROR = 3  # psycopg.pq.TransactionStatus.INERROR
 
 _DENIED = Fault("the server refused the user or the password", "check both in the URL")
 _UNREACHABLE = Fault("the server cannot be reached", "check that it runs, and the URL")
@@ -56,38 +51,35 @@ class PostgreSQLBackend(ServerBackend):
     extra = "postgresql"
 
     def _engines(self, pool: Mapping[str, Any]) -> Engines:
-        writer = create_async_engine(
-            self.url, connect_args=self._connect_args(), hide_parameters=True, **pool
+        from tornkit.databases.drivers import psycopg  # noqa: PLC0415 - only where its scheme is used
+
+        writer = make_engine(
+            self.url,
+            psycopg.connector(connecting=self.connect_timeout, answering=self.options.timeout),
+            begin=psycopg.begin,
+            reads=False,
+            hide_parameters=True,
+            **pool,
         )
-        self.guard_commits(writer)
-        return Engines(writer, writer.execution_options(postgresql_readonly=True, **READS))
+        return Engines(writer, reader_beside(writer))
 
     def cut(self, connection: Any) -> None:
-        """Shut the socket down, which the driver takes for the server's own doing."""
-        if not connection.closed:
-            line = socket.socket(fileno=connection.fileno())
-            with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
-            line.detach()  # the driver closes it
+        """Shut the socket down."""
+        from tornkit.databases.drivers import psycopg  # noqa: PLC0415 - only where its scheme is used
+
+        psycopg.cut(connection)
 
     def migration_engine(self) -> AsyncEngine:
-        """Make an unpooled engine."""
-        return create_async_engine(self.url, connect_args=self._connect_args(), poolclass=NullPool)
-
-    def _connect_args(self) -> dict[str, Any]:
+        """Make an unpooled engine; a change of the schema may take its time."""
         given = "connect_timeout" in self.url.query
-        return {} if given else {"connect_timeout": CONNECT_TIMEOUT}
+        timeout = {} if given else {"connect_timeout": math.ceil(self.connect_timeout)}
+        return create_async_engine(self.url, connect_args=timeout, poolclass=NullPool)
 
     async def lock_transaction(self, connection: AsyncConnection) -> None:
         """Take an advisory lock that ends with the transaction."""
         await connection.execute(
             text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK}
         )
-
-    def is_lost(self, connection: Connection) -> bool:
-        """Tell whether a statement failed; PostgreSQL then answers COMMIT with ROLLBACK."""
-        driver: Any = connection.connection.driver_connection
-        return int(driver.info.transaction_status) == _IN_ERROR
 
     def explain(self, error: BaseException) -> Fault | None:
         """Look the SQLSTATE up; an error without one came from connecting."""

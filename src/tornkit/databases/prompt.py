@@ -21,11 +21,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tornkit._uninterrupted import uninterrupted
 from tornkit.databases.base import POOL_TIMEOUT
+from tornkit.databases.deadlines import Deadline
 from tornkit.databases.pools import ShieldedPool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from typing import Self
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
     from sqlalchemy.pool import PoolProxiedConnection
@@ -132,7 +132,7 @@ class Prompt:
         finally:
             _deadline.reset(token)
         fetched: Any = await connection.get_raw_connection()
-        with _Watch(fetched.driver_connection, deadline, self._cut) as watch:
+        with Deadline(fetched.driver_connection, deadline, self._cut) as watch:
             try:
                 async with _ended(connection):
                     yield connection
@@ -145,7 +145,7 @@ class Prompt:
         """Ask a connection for a sign of life before it is used; replace one that gives none."""
         dialect: Any = self.engines.writer.dialect
         latest = min(_now() + _PING_TIMEOUT, _deadline.get() - _MARGIN)
-        with _Watch(connection.driver_connection, latest, self._cut) as watch:
+        with Deadline(connection.driver_connection, latest, self._cut) as watch:
             try:
                 dialect.do_ping(connection)
             except dialect.loaded_dbapi.Error as error:
@@ -153,25 +153,6 @@ class Prompt:
         if watch.late:  # its answer and the cut came at the same time
             raise DisconnectionError("its sign of life came too late")
         self._heard_at = _now()
-
-
-class _Watch:
-    """Cut a driver's connection at a time of the loop, unless the block is left before."""
-
-    def __init__(self, connection: Any, latest: float, cut: Callable[[Any], None]) -> None:
-        self.late = False
-        self._connection, self._cut = connection, cut
-        self._timer = asyncio.get_running_loop().call_at(latest, self._give_up)
-
-    def _give_up(self) -> None:
-        self.late = True
-        self._cut(self._connection)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
 
 
 @asynccontextmanager

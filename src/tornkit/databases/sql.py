@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from tornkit.databases.base import SQLOptions
+from tornkit.databases.bind import PING_TIMEOUT, Bind, missing_driver, options_of
 from tornkit.databases.blocks import Block, open_block
+from tornkit.databases.deadlines import late_by
 from tornkit.databases.faults import explain
 from tornkit.databases.migrations import Migrations
 from tornkit.databases.pools import settle
 from tornkit.databases.prompt import TIMEOUT, Prompt, TooLate
+from tornkit.databases.queries import observe
 from tornkit.databases.urls import backend_for, masked
-from tornkit.errors import DatabaseError, MissingDriver
+from tornkit.errors import DatabaseError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -31,39 +35,41 @@ if TYPE_CHECKING:
 __all__ = ["SQLDatabase"]
 
 
-class SQLDatabase:
+class SQLDatabase(Bind):
     """A SQL database under its bind's name.
 
     Args:
         name: the bind, such as ``default``.
         url: ``sqlite:///…``, ``postgresql://…`` or ``mysql://…``.
+        options: see `tornkit.databases.base.SQLOptions`.
         migrations: the folder of this bind's revisions, or None where it has none.
         metadata: the tables of this bind's models.
         library: whether the library's own tables belong here.
 
     Raises:
-        DatabaseError: the URL is not one of a database.
+        DatabaseError: the URL is not one of a database, or an option is none.
     """
+
+    kind = "SQL"
+    reach = "self.db"
 
     def __init__(
         self,
         name: str,
         url: str,
+        options: Mapping[str, Any] = {},
         *,
         migrations: Path | None = None,
         metadata: MetaData | None = None,
         library: bool = False,
     ) -> None:
         self.name = name
-        self.backend = backend_for(name, url)
+        self.backend = backend_for(name, url, options_of(SQLOptions, name, "SQL", options))
         self.url = masked(self.backend.url) if not self.backend.in_memory else "sqlite:///:memory:"
         self.dialect = self.backend.url.get_backend_name()
         self.migrations = Migrations(self, migrations, metadata, library=library)
         self._engines: Engines | None = None
         self._prompt: Prompt | None = None
-
-    def __repr__(self) -> str:
-        return f"<SQLDatabase {self.name!r} {self.url}>"
 
     @property
     def is_open(self) -> bool:
@@ -82,9 +88,7 @@ class SQLDatabase:
 
     def _opened(self) -> Engines:
         if self._engines is None:
-            raise DatabaseError(
-                f"database {self.name!r} is not open", hint="await databases.open() first"
-            )
+            raise self._not_open()
         return self._engines
 
     async def open(self) -> None:
@@ -98,15 +102,12 @@ class SQLDatabase:
             return
         backend = self.backend
         if importlib.util.find_spec(backend.package) is None:
-            command = f'pip install "tornkit[{backend.extra}]"'
-            raise MissingDriver(
-                f"database {self.name!r}: its driver, {backend.package}, is not installed",
-                hint=f"run {command}" if backend.extra else f"run pip install {backend.package}",
-            )
+            raise missing_driver(self.name, backend.package, backend.extra)
         try:
             await backend.prepare()
             self._engines, prompt = backend.engines(), backend.prompt_engines()
             self._prompt = Prompt(prompt, backend.cut) if prompt is not None else None
+            self._observe()
         except OSError as error:
             raise DatabaseError(
                 f"database {self.name!r}: the folder of {self.url} cannot be made: "
@@ -114,11 +115,14 @@ class SQLDatabase:
                 hint="check the URL and who may write there",
             ) from error
         except ImportError as error:
-            raise MissingDriver(
-                f"database {self.name!r}: its driver, {backend.package}, cannot be imported: "
-                f"{error}",
-                hint="install it again",
-            ) from error
+            raise missing_driver(self.name, backend.package, backend.extra, error) from error
+
+    def _observe(self) -> None:
+        slow = self.backend.options.slow_query
+        if slow is not None:
+            engines = self._opened()
+            for engine in (engines.writer, engines.reader):
+                observe(engine, self.name, slow_query=slow)
 
     async def close(self) -> None:
         """Close every connection; a block still open loses its own."""
@@ -174,11 +178,7 @@ class SQLDatabase:
             async with self._begin(write=write, prompt=prompt) as connection:
                 yield connection
         except TooLate as late:
-            raise DatabaseError(
-                f"database {self.name!r} gave no answer within {TIMEOUT:g} s",
-                hint="check that its server runs, and is not too slow",
-                check_id="databases.unavailable",
-            ) from late
+            raise self._no_answer(TIMEOUT) from late
         except (SQLAlchemyError, OSError) as error:
             explained = self.explain(error)
             if explained is not None:
@@ -202,21 +202,29 @@ class SQLDatabase:
         block = open_block(self, inherited=True)
         return block is not None and not block.read_only
 
-    async def ping(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - seconds, as in health
+    async def ping(self, timeout: float = PING_TIMEOUT) -> None:  # noqa: ASYNC109 - seconds, as in health
         """Ask the database for an answer within ``timeout`` seconds.
 
         Raises:
             DatabaseError: it gave none.
         """
         try:
-            async with asyncio.timeout(timeout), self.connect(write=False) as connection:
-                await connection.execute(text("SELECT 1"))
+            async with asyncio.timeout(timeout):
+                try:
+                    await self._select_one()
+                except DatabaseError:
+                    # It may have been a connection to a server that was restarted since.
+                    await self._select_one()
         except TimeoutError as error:
-            raise DatabaseError(
-                f"database {self.name!r} gave no answer within {timeout:g} s",
-                hint="check that its server runs",
-            ) from error
+            raise self._no_answer(timeout) from error
+
+    async def _select_one(self) -> None:
+        async with self.connect(write=False) as connection:
+            await connection.execute(text("SELECT 1"))
 
     def explain(self, error: BaseException) -> DatabaseError | None:
         """Return what a driver's error means, or None where it is the caller's own affair."""
+        silent_for = late_by(getattr(error, "orig", None) or error)
+        if silent_for is not None:
+            return self._no_answer(silent_for)
         return explain(error, name=self.name, backend=self.backend)

@@ -13,11 +13,10 @@ a reader and a writer do wait for each other.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
+import math
 import os
 import sqlite3
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,9 @@ from sqlalchemy import URL, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tornkit.databases.base import POOL_TIMEOUT, Backend, Engines, Fault
+from tornkit.databases.base import Backend, Engines, Fault, SQLOptions
+from tornkit.databases.deadlines import mark_late
+from tornkit.databases.engines import make_engine
 from tornkit.databases.pools import ShieldedPool
 
 if TYPE_CHECKING:
@@ -40,18 +41,11 @@ if TYPE_CHECKING:
 __all__ = ["BUSY_TIMEOUT", "SQLiteBackend"]
 
 BUSY_TIMEOUT = 30.0
-"""Seconds that a writer waits for the writers of other processes."""
-
-READERS = 4
-MORE_READERS = 12
+"""Seconds that a migration waits for the writers of other processes."""
 
 _numbers = itertools.count(1)
 
 _FAULTS = {
-    "SQLITE_BUSY": Fault(
-        f"the file stayed locked for {BUSY_TIMEOUT:g} s",
-        "look for a block that stays open too long, or another program that holds the file",
-    ),
     "SQLITE_LOCKED": Fault("a table is locked", "look for a block that stays open too long"),
     "SQLITE_FULL": Fault("the disk is full", "free some space"),
     "SQLITE_IOERR": Fault("the disk fails", "look at the disk and the system's log"),
@@ -75,13 +69,13 @@ class SQLiteBackend(Backend):
     batch = True
     one_writer = True
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, options: SQLOptions | None = None) -> None:
         self.in_memory = url.database in (None, "", ":memory:")
         self._anchor: sqlite3.Connection | None = None
         if self.in_memory:
             name = f"file:/tornkit-{os.getpid()}-{next(_numbers)}"
             url = url.set(database=name).update_query_dict({"vfs": "memdb", "uri": "true"})
-        super().__init__(url)
+        super().__init__(url, options)
 
     async def prepare(self) -> None:
         """Make the file's folder, or hold the memory's database in being."""
@@ -102,12 +96,18 @@ class SQLiteBackend(Backend):
 
     def engines(self) -> Engines:
         """Make one engine of a single connection, and one of several that only read."""
-        writer = self._engine(pool_size=1, max_overflow=0)
-        reader = self._engine(pool_size=READERS, max_overflow=MORE_READERS)
-        _listen(writer, begin="BEGIN IMMEDIATE", pragmas=("foreign_keys = ON",))
-        _listen(reader, begin="BEGIN", pragmas=("foreign_keys = ON", "query_only = ON"))
-        self.guard_commits(writer)
-        return Engines(writer, reader)
+        return Engines(
+            self._engine(1, "foreign_keys = ON", reads=False),
+            self._engine(
+                self.options.pool_size, "foreign_keys = ON", "query_only = ON", reads=True
+            ),
+        )
+
+    def cut(self, connection: Any) -> None:
+        """Interrupt the statement that is running."""
+        from tornkit.databases.drivers import aiosqlite  # noqa: PLC0415 - only where its scheme is used
+
+        aiosqlite.cut(connection)
 
     def migration_engine(self) -> AsyncEngine:
         """Make an engine without foreign keys.
@@ -120,83 +120,78 @@ class SQLiteBackend(Backend):
             connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT},
             poolclass=NullPool,
         )
-        _listen(engine, begin="BEGIN IMMEDIATE", pragmas=("foreign_keys = OFF",))
+        _set_up(engine, "foreign_keys = OFF", within=BUSY_TIMEOUT)
+        event.listen(engine.sync_engine, "begin", _begin_to_write)
         return engine
 
-    def _engine(self, *, pool_size: int, max_overflow: int) -> AsyncEngine:
-        return create_async_engine(
+    def _engine(self, pool_size: int, *pragmas: str, reads: bool) -> AsyncEngine:
+        from tornkit.databases.drivers import aiosqlite  # noqa: PLC0415 - only where its scheme is used
+
+        engine = make_engine(
             self.url,
+            aiosqlite.connector(answering=self.options.timeout),
+            begin=aiosqlite.begin,
+            reads=reads,
             # None turns off the driver's own idea of when a transaction begins.
-            connect_args={
-                "isolation_level": None,
-                "timeout": BUSY_TIMEOUT,
-                "factory": _Connection,
-            },
+            connect_args={"isolation_level": None, "timeout": self.options.timeout},
             poolclass=ShieldedPool,
             pool_size=pool_size,
-            max_overflow=max_overflow,
-            pool_timeout=POOL_TIMEOUT,
+            max_overflow=0,
+            pool_timeout=self.options.pool_timeout,
             hide_parameters=True,
         )
+        _set_up(engine, *pragmas, within=self.connect_timeout)
+        self.keep_time(engine, fresh=math.inf)
+        return engine
 
     async def violations(self, connection: AsyncConnection) -> set[Hashable]:
         """Return what ``PRAGMA foreign_key_check`` finds."""
         found = await connection.exec_driver_sql("PRAGMA foreign_key_check")
         return {tuple(row) for row in found}
 
-    def is_lost(self, connection: Connection) -> bool:
-        """Tell whether SQLite has rolled back by itself, as it does on a full disk."""
-        driver: Any = connection.connection.driver_connection
-        return not driver.in_transaction
-
     def explain(self, error: BaseException) -> Fault | None:
         """Look the error's name up; extended names count as their first two words."""
         name = getattr(error, "sqlite_errorname", None)
         if not isinstance(name, str):
             return None
-        return _FAULTS.get("_".join(name.split("_")[:2]))
+        name = "_".join(name.split("_")[:2])
+        if name == "SQLITE_BUSY":
+            return Fault(
+                f"the file stayed locked for {self.options.timeout:g} s",
+                "look for a block that stays open too long, or another program that holds it",
+            )
+        return _FAULTS.get(name)
 
 
-class _Connection(sqlite3.Connection):
-    """A connection that lets go of the file's lock when it is closed.
+def _set_up(engine: AsyncEngine, *pragmas: str, within: float) -> None:
+    """Set every connection up before its first use."""
 
-    SQLite keeps a closed connection, and its transaction, alive while a statement of it is:
-    the one that a cancelled task left behind would lock all other writers out.
-    """
+    async def set_up(connection: aiosqlite.Connection) -> None:
+        await _to_wal(connection, within)
+        for pragma in ("synchronous = NORMAL", *pragmas):
+            await (await connection.execute(f"PRAGMA {pragma}")).close()
 
-    def close(self) -> None:
-        """Roll back, and close."""
-        with contextlib.suppress(sqlite3.Error):
-            self.rollback()
-        super().close()
-
-
-def _listen(engine: AsyncEngine, *, begin: str, pragmas: tuple[str, ...]) -> None:
     def on_connect(connection: Any, record: ConnectionPoolEntry) -> None:
-        connection.run_async(partial(_set_up, pragmas=pragmas))
-
-    def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        connection.run_async(set_up)
 
     event.listen(engine.sync_engine, "connect", on_connect)
-    event.listen(engine.sync_engine, "begin", on_begin)
 
 
-async def _set_up(connection: aiosqlite.Connection, pragmas: tuple[str, ...]) -> None:
-    await _to_wal(connection)
-    for pragma in ("synchronous = NORMAL", *pragmas):
-        await (await connection.execute(f"PRAGMA {pragma}")).close()
+def _begin_to_write(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-async def _to_wal(connection: aiosqlite.Connection) -> None:
+async def _to_wal(connection: aiosqlite.Connection, within: float) -> None:
     """Switch to WAL; the busy timeout does not cover the switch itself."""
-    deadline = asyncio.get_running_loop().time() + BUSY_TIMEOUT
+    deadline = asyncio.get_running_loop().time() + within
     while True:
         try:
             await (await connection.execute("PRAGMA journal_mode = WAL")).close()
         except sqlite3.OperationalError as error:
-            late = asyncio.get_running_loop().time() > deadline
-            if late or not (error.sqlite_errorname or "").startswith("SQLITE_BUSY"):
+            if not (error.sqlite_errorname or "").startswith("SQLITE_BUSY"):
+                raise
+            if asyncio.get_running_loop().time() > deadline:
+                mark_late(error, within)
                 raise
             await asyncio.sleep(0.02)
         else:

@@ -15,9 +15,9 @@ from tornkit.databases.sqlite import SQLiteBackend
 from tornkit.errors import DatabaseError
 
 if TYPE_CHECKING:
-    from tornkit.databases.base import Backend
+    from tornkit.databases.base import Backend, SQLOptions
 
-__all__ = ["backend_for", "masked"]
+__all__ = ["backend_for", "masked", "scheme_of"]
 
 _BACKENDS: dict[str, type[Backend]] = {
     "sqlite": SQLiteBackend,
@@ -26,16 +26,14 @@ _BACKENDS: dict[str, type[Backend]] = {
     "mysql": MySQLBackend,
     "mariadb": MySQLBackend,
 }
-_LATER = ("mongodb", "mongodb+srv", "redis", "rediss", "https", "http")
 _SECRETS = ("password", "passwd", "sslpassword")
 
 
-def backend_for(name: str, url: str) -> Backend:
-    """Return the backend that serves the bind ``name`` at ``url``; nothing is opened.
+def scheme_of(name: str, url: str) -> str:
+    """Return the scheme of the URL of the bind ``name``.
 
     Raises:
-        DatabaseError: not a URL, or a scheme that no backend serves. The URL itself, which
-            may hold a password, is never quoted.
+        DatabaseError: not a URL. It is never quoted, for it may hold a password.
     """
     scheme = url.partition("://")[0].strip()
     if "://" not in url or not scheme:
@@ -44,12 +42,17 @@ def backend_for(name: str, url: str) -> Backend:
             hint="write it like sqlite:///data/site.db or postgresql://user:password@host/name",
             check_id="databases.url",
         )
-    if scheme in _LATER:
-        raise DatabaseError(
-            f"database {name!r}: {scheme}:// is not supported yet",
-            hint=f"use one of {listing(_BACKENDS)}",
-            check_id="databases.url",
-        )
+    return scheme
+
+
+def backend_for(name: str, url: str, options: SQLOptions) -> Backend:
+    """Return the backend that serves the SQL bind ``name`` at ``url``; nothing is opened.
+
+    Raises:
+        DatabaseError: not a URL, or a scheme that no backend serves. The URL itself, which
+            may hold a password, is never quoted.
+    """
+    scheme = scheme_of(name, url)
     kind, _, driver = scheme.partition("+")
     backend = _BACKENDS.get(kind)
     if backend is None or (driver and driver != backend.driver.partition("+")[2]):
@@ -59,7 +62,7 @@ def backend_for(name: str, url: str) -> Backend:
             hint=near or f"use one of {listing(_BACKENDS)}",
             check_id="databases.url",
         )
-    return backend(_parse(name, url).set(drivername=backend.driver))
+    return backend(_parse(name, url).set(drivername=backend.driver), options)
 
 
 def _parse(name: str, url: str) -> URL:

@@ -10,7 +10,7 @@ from tornado.websocket import WebSocketHandler
 from tornkit import encoding
 from tornkit.errors import AppError, ErrorCode, TornkitError
 from tornkit.handlers import error_pages, forms, nonces
-from tornkit.handlers.signing_in import SigningInHandler
+from tornkit.handlers.resources import ResourcesHandler
 from tornkit.security.hosts import host_name
 from tornkit.security.redirects import local_path
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["BaseHandler"]
 
 
-class BaseHandler(SigningInHandler):
+class BaseHandler(ResourcesHandler):
     """Answer requests of a site; a subclass adds ``get``, ``post`` and so on.
 
     Example:
@@ -141,7 +141,7 @@ class BaseHandler(SigningInHandler):
 
         A HEAD request only sees them: they wait for the page.
         """
-        waiting = [] if self._session is None else self.session.pop_flashes()
+        waiting = self.session.pop_flashes() if self._has_session else []
         if self.request.method == "HEAD":
             for each in waiting:
                 self.session.flash(**each)

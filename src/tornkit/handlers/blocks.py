@@ -16,12 +16,14 @@ _innermost: ContextVar[OpenBlock | None] = ContextVar("tornkit_handler_block", d
 class OpenBlock:
     """One block of one handler, and the block that it was opened in."""
 
-    __slots__ = ("_is_open", "_outer", "_owner")
+    __slots__ = ("_is_open", "_outer", "_owner", "reads")
 
-    def __init__(self, owner: object, outer: OpenBlock | None) -> None:
+    def __init__(self, owner: object, outer: OpenBlock | None, *, reads: bool = False) -> None:
         self._owner = owner
         self._outer = outer
         self._is_open = True
+        # Whether nothing can be rolled back, in this block or in those around it.
+        self.reads: bool = reads and (outer is None or outer.reads or not outer._is_open)
 
     def leave(self) -> None:
         """Note that its work is committed or rolled back."""
@@ -47,8 +49,13 @@ def surrounding_block(owner: object) -> OpenBlock | None:
     return block
 
 
-def enter_block(owner: object) -> OpenBlock:
-    """Return a new block of ``owner``, from here the innermost one."""
-    block = OpenBlock(owner, surrounding_block(owner))
+def enter_block(owner: object, *, reads: bool = False) -> OpenBlock:
+    """Return a new block of ``owner``, from here the innermost one.
+
+    Args:
+        owner: the handler.
+        reads: whether it is read-only.
+    """
+    block = OpenBlock(owner, surrounding_block(owner), reads=reads)
     _innermost.set(block)
     return block

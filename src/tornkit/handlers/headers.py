@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tornado.httputil import HTTPHeaders, format_timestamp
@@ -29,6 +29,7 @@ __all__ = ["HeadersHandler"]
 _BARE_SITE = Site()
 _BARE = FirstHeaders((("X-Content-Type-Options", "nosniff"),), Policy.of())
 _FRAMES = "X-Frame-Options"
+_HTML = "text/html; charset=UTF-8"
 _NONCE_BYTES = 18  # 144 bits, which base64 writes without padding
 
 
@@ -47,6 +48,29 @@ class _LateNonce:
         return self._handler.csp_nonce
 
 
+class _FirstOnes(HTTPHeaders):
+    """The headers of an answer as it begins, put in place as a whole instead of one by one."""
+
+    def __init__(self, date: str, lines: Iterable[tuple[str, str]]) -> None:
+        # Lists of their own, for HTTPHeaders.add() adds to them; names as it would write them.
+        begun = {"Content-Type": [_HTML], "Date": [date]}
+        for name, value in lines:
+            begun[name] = [value]
+        self._as_list, self._combined_cache = begun, {}
+
+    def begin(self, name: str, value: str) -> bool:
+        """Set a header unless it is there; the name is written as HTTPHeaders would write it."""
+        lines = self._as_list
+        if name in lines:
+            return False
+        lines[name] = [value]
+        return True
+
+    def get_all(self) -> Iterable[tuple[str, str]]:
+        """Return the lines, as a list: a generator is resumed for each of them."""
+        return [(name, value) for name, values in self._as_list.items() for value in values]
+
+
 class HeadersHandler(RequestHandler):
     """Begin every answer with the site's headers, and complete its policy at the end."""
 
@@ -54,6 +78,7 @@ class HeadersHandler(RequestHandler):
     """Directives that replace the site's on this handler's pages; "" takes one out."""
 
     _default_policy: Mapping[str, str] = {}  # laid over the default, beneath the settings
+    _headers: _FirstOnes
     _first = _BARE
     _csp_nonce: str | None = None
     _left_out = False
@@ -75,7 +100,7 @@ class HeadersHandler(RequestHandler):
         except ValueError as problem:
             raise ValueError(f"class {cls.__name__}: {problem}") from None
 
-    @property
+    @cached_property
     def site(self) -> Site:
         """The parts of the application, as `tornkit.application` handed them over."""
         return getattr(self.application, "site", _BARE_SITE)
@@ -110,11 +135,7 @@ class HeadersHandler(RequestHandler):
             if known is None
             else known.of(type(self), self._default_policy, self.content_security_policy)
         )
-        headers = self._headers = HTTPHeaders()
-        headers["Content-Type"] = "text/html; charset=UTF-8"
-        headers["Date"] = _date(int(time.time()))
-        for name, value in self._first.lines:
-            headers[name] = value
+        self._headers = _FirstOnes(_date(int(time.time())), self._first.lines)
         self.set_default_headers()
         self._write_buffer = []
         self._status_code, self._reason = 200, "OK"
@@ -132,9 +153,9 @@ class HeadersHandler(RequestHandler):
     def _before_headers(self) -> None:
         """Complete the headers, just before they leave."""
         headers, first = self._headers, self._first
-        if self._csp_nonce is not None and "Cache-Control" not in headers:
+        if self._csp_nonce is not None:
             # A nonce that a cache gives to many is known to many.
-            headers["Cache-Control"] = "private, no-cache"
+            headers.begin("Cache-Control", "private, no-cache")
         if self._left_out:
             for name, _ in first.lines:
                 if headers.get(name) == "":
@@ -169,10 +190,9 @@ class HeadersHandler(RequestHandler):
             headers[_FRAMES] = options
 
     def _add_vary(self, name: str) -> None:
-        known = self._headers.get("Vary")
-        if known is None:
-            self._headers["Vary"] = name
+        if self._headers.begin("Vary", name):
             return
+        known = self._headers["Vary"]
         present = [part.strip() for part in known.split(",") if part.strip()]
         if name.lower() not in (part.lower() for part in present) and "*" not in present:
             self._headers["Vary"] = ", ".join([*present, name])

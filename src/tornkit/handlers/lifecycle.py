@@ -22,7 +22,14 @@ from tornado.log import app_log, gen_log
 from tornado.web import Finish, HTTPError, _has_stream_request_body
 from tornado.websocket import WebSocketHandler
 
-from tornkit.errors import AnswerError, AppError, DatabaseError, StoreUnavailable
+from tornkit._work import CountedWork, Work, current_work
+from tornkit.errors import (
+    AnswerError,
+    AppError,
+    DatabaseError,
+    DeadlineExceeded,
+    StoreUnavailable,
+)
 from tornkit.handlers import bodies
 from tornkit.handlers.blocks import OpenBlock, enter_block, surrounding_block
 from tornkit.handlers.cors import CorsHandler
@@ -40,6 +47,13 @@ if TYPE_CHECKING:
 __all__ = ["LifecycleHandler"]
 
 _log = logging.getLogger("tornkit.handlers")
+
+# Of what a database says by its errors; the others are bugs.
+_DATABASE_STATUS: dict[str | None, int] = {
+    "databases.unavailable": 503,
+    "databases.refused": 502,
+    "databases.stale": 409,
+}
 
 
 class _NotYet(asyncio.Future[None]):
@@ -103,6 +117,10 @@ class LifecycleHandler(CorsHandler):
     async def _execute(self, transforms: list[OutputTransform], *args: Any, **kwargs: Any) -> None:
         self._transforms = transforms
         current_request_id.set(self.request_id)
+        handler = type(self)
+        name = f"{self.request.method} {handler.__module__}:{handler.__qualname__}"
+        work = CountedWork if self.site.debug else Work
+        current_work.set(work(name, self.site.cache))
         try:
             await self._enter(args, kwargs)
             if self._prepared_future is not None:
@@ -123,7 +141,8 @@ class LifecycleHandler(CorsHandler):
         finally:
             result = None  # a traceback that holds this frame must not hold the result
             try:
-                await self._pending_answers()
+                if self._pending is not None:
+                    await self._pending_answers()
             finally:
                 if self._prepared_future is not None and not self._prepared_future.done():
                     self._prepared_future.set_result(None)
@@ -154,7 +173,8 @@ class LifecycleHandler(CorsHandler):
                 await result
         # An early answer leaves before the server is told to go on: otherwise it would read
         # on, or close the connection, while the answer still waits for its session.
-        await self._pending_answers()
+        if self._pending is not None:
+            await self._pending_answers()
 
     def _checks(self) -> Sequence[Callable[[Any], Awaitable[None]]]:
         """Return the guards that this request has to pass."""
@@ -196,12 +216,16 @@ class LifecycleHandler(CorsHandler):
             _log.exception("error while answering with an error")
 
     def _handle_request_exception(self, e: BaseException) -> None:
-        status = _status_of(e)
+        status, said = _status_of(e), e
+        if status is None and self.site.databases is not None:
+            # An error of a driver's own, as of Redis or MongoDB, may mean that a server is down.
+            said = self.site.databases.explain(e) or e
+            status = _status_of(said)
         if status is None:
             super()._handle_request_exception(e)
             return
         level = logging.ERROR if status >= 500 else logging.INFO
-        _log.log(level, "%d %s: %s", status, self._asked, e)
+        _log.log(level, "%d %s: %s", status, self._asked, said)
         if not self._finished:
             self.send_error(status, exc_info=sys.exc_info())
 
@@ -249,9 +273,9 @@ class LifecycleHandler(CorsHandler):
         if databases is None:
             raise DatabaseError("self.db() needs a tornkit.Application", hint="use one")
         finish: Finish | None = None
-        block = enter_block(self)
+        block = enter_block(self, reads=read_only)
         try:
-            async with databases[name].session(read_only=read_only) as session:
+            async with databases.sql[name].session(read_only=read_only) as session:
                 try:
                     yield session
                 except Finish as reason:
@@ -316,11 +340,12 @@ class LifecycleHandler(CorsHandler):
         """Send what was written so far, after the session's changes so far are saved.
 
         Raises:
-            AnswerError: inside a ``self.db()`` block, whose outcome is not known yet.
+            AnswerError: inside a ``self.db()`` block that writes, whose outcome is not known yet.
         """
         if include_footers:  # finish() itself is sending
             return self._send(include_footers=True)
-        if surrounding_block(self) is not None:
+        block = surrounding_block(self)
+        if block is not None and not block.reads:
             raise AnswerError(
                 "flush() inside a self.db() block would send an answer that may be rolled back",
                 hint="flush after the block",
@@ -405,8 +430,6 @@ def _status_of(error: BaseException) -> int | None:
     """Return the status of an error that is not a bug, or None where Tornado knows better."""
     if isinstance(error, AppError):
         return error.status_code
-    if isinstance(error, StoreUnavailable):
+    if isinstance(error, StoreUnavailable | DeadlineExceeded):
         return 503
-    if isinstance(error, DatabaseError) and error.check_id == "databases.unavailable":
-        return 503
-    return None
+    return _DATABASE_STATUS.get(error.check_id) if isinstance(error, DatabaseError) else None

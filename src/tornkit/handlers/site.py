@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import jinja2
 
     from tornkit.accounts import Accounts
+    from tornkit.cache import Cache
     from tornkit.databases import Databases
     from tornkit.handlers.static_files import StaticFiles
     from tornkit.mail import Mailer
@@ -29,6 +30,10 @@ class SessionCookie:
 
     name: str
     secure: bool
+
+
+def _nobody(address: str) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,5 +58,8 @@ class Site:
     one_store: bool = False  # sessions and limits are kept in one place, and fail together
     allowed_hosts: Sequence[str] | None = None
     mailer: Mailer | None = None
+    cache: Cache | None = None
     headers: SecurityHeaders | None = None
+    sees_health: Callable[[str], bool] = field(default=_nobody)
+    """Tells by an address who is told which part of the site does not answer."""
     cors: Sequence[tuple[str, Cors | None]] = ()  # by the prefix of a module, the longest first

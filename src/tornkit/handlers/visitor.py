@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
 
     from tornkit.access import Access
-    from tornkit.sessions import Session, Sessions
+    from tornkit.sessions import Found, Session, Sessions
 
 __all__ = ["SessionUser", "VisitorHandler", "is_same_user", "mark_of"]
 
@@ -50,6 +50,7 @@ class VisitorHandler(LifecycleHandler):
     store access even for visitors who carry a cookie."""
 
     _session: Session | None = None
+    _found: Found | None = None  # the session that came with the visitor, until it is asked for
     _session_failure: StoreUnavailable | DatabaseError | None = None
     _user: Any = None
     _visitor_read = False
@@ -66,18 +67,33 @@ class VisitorHandler(LifecycleHandler):
         """
         if self._session_failure is not None:
             raise self._session_failure
-        if self._session is None:
-            if self.site.sessions is None or not self.uses_session:
-                raise SessionError(
-                    f"{type(self).__name__} has no session",
-                    hint="it needs a tornkit.Application and uses_session = True",
-                )
-            # A visitor without a cookie costs nothing before this.
-            self._session = self.site.sessions.begin(describe=partial(_describe, self.request))
-            if self._headers_written:
-                self._session.seal_cookie()
+        session = self._session
+        if session is None:
+            session = self._session = self._open_session()
         self._visitor_read = True
-        return self._session
+        return session
+
+    def _open_session(self) -> Session:
+        sessions, found = self.site.sessions, self._found
+        if sessions is None or not (self.uses_session or found):
+            raise SessionError(
+                f"{type(self).__name__} has no session",
+                hint="it needs a tornkit.Application and uses_session = True",
+            )
+        # A page that asks for no session does not pay for one.
+        describe = partial(_describe, self.request)
+        if found is None:
+            session = sessions.begin(describe=describe)
+        else:
+            session, self._found = sessions.open(found, describe=describe), None
+        if self._headers_written:
+            session.seal_cookie()
+        return session
+
+    @property
+    def _has_session(self) -> bool:
+        """Whether the visitor came with a session, or has got one since."""
+        return self._session is not None or self._found is not None
 
     @property
     def store_failed(self) -> bool:
@@ -106,6 +122,8 @@ class VisitorHandler(LifecycleHandler):
         Raises:
             AnswerError: the headers have left and the change would need a new cookie.
         """
+        if self._found is not None:
+            self._session = self._open_session()  # the store shall hear of a visit that lasts
         if self._must_settle():
             await self._settle()
 
@@ -118,12 +136,23 @@ class VisitorHandler(LifecycleHandler):
         return PUBLIC if route is None or route.access is None else route.access
 
     async def _open_door(self) -> None:
-        access = self.access
-        if self.site.sessions is not None and (self.uses_session or access != PUBLIC):
+        access, sessions = self.access, self.site.sessions
+        is_public = access is PUBLIC or access == PUBLIC
+        if sessions is not None and (self.uses_session or not is_public):
             cookie = self._session_cookie()
             if cookie is not None:
-                await self._load_visitor(cookie, tolerant=access == PUBLIC)
-        if access == PUBLIC:
+                try:
+                    found = self._found = await sessions.find(cookie)
+                    if found is None or not found.can_wait:
+                        await self._load_visitor(sessions, found)
+                except (StoreUnavailable, DatabaseError) as failure:
+                    if not is_public:
+                        raise
+                    # A public page that never asks for the session goes on without it.
+                    _log.error("%s", failure)
+                    self._found = self._session = None
+                    self._session_failure = failure
+        if is_public:
             return
         user = self.current_user
         if user is None:
@@ -137,8 +166,9 @@ class VisitorHandler(LifecycleHandler):
 
         Tornado would read every cookie for it.
         """
-        header, name = self.request.headers.get("Cookie"), self.site.cookie.name
-        if header is None or name not in header:
+        # As headers.get("Cookie"), which takes three calls and, without one, an error.
+        header, name = ",".join(self.request.headers.get_list("Cookie")), self.site.cookie.name
+        if name not in header:
             return None
         sent = None
         for pair in header.split(";"):
@@ -148,19 +178,15 @@ class VisitorHandler(LifecycleHandler):
                 sent = value.strip(" \t")
         return sent
 
-    async def _load_visitor(self, cookie: str, *, tolerant: bool) -> None:
-        try:
-            describe = partial(_describe, self.request)
-            session = await self._sessions.load(cookie, describe=describe)
-            self._session = session
-            if session.user_id is not None:
-                await self._load_user(session, session.user_id)
-        except (StoreUnavailable, DatabaseError) as failure:
-            if not tolerant:
-                raise
-            # A public page that never asks for the session goes on without it.
-            _log.error("%s", failure)
-            self._session, self._session_failure = None, failure
+    async def _load_visitor(self, sessions: Sessions, found: Found | None) -> None:
+        describe = partial(_describe, self.request)
+        if found is None:
+            self._session = sessions.begin(presented=True, describe=describe)
+            return
+        self._found = None
+        session = self._session = sessions.open(found, describe=describe)
+        if session.user_id is not None:
+            await self._load_user(session, session.user_id)
 
     async def _load_user(self, session: Session, user_id: str) -> None:
         if self.site.accounts is None:
@@ -213,12 +239,12 @@ class VisitorHandler(LifecycleHandler):
             )
 
     def _must_settle(self) -> bool:
-        session = self._session
-        if session is None:
+        session, sessions = self._session, self.site.sessions
+        if session is None or sessions is None:
             return False
-        if session.must_revoke:
-            return True
-        return self._status_code < 500 and session.needs_save(self._sessions.now())
+        if self._status_code >= 500:
+            return session.must_revoke
+        return session.needs_save(sessions.now())
 
     async def _settle(self) -> None:
         session = self._session
@@ -242,8 +268,7 @@ class VisitorHandler(LifecycleHandler):
             session.seal_cookie()
         if about_one_visitor:
             self._add_vary("Cookie")
-            if "Cache-Control" not in self._headers:
-                self._headers["Cache-Control"] = "no-store"
+            self._headers.begin("Cache-Control", "no-store")
         super()._before_headers()
 
     def _write_cookie(self, session: Session) -> None:

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tornkit._text import printable
+from tornkit._work import current_work
 from tornkit.logs._context import request_id as current_request_id
 from tornkit.logs._masking import mask, mask_query
 
@@ -47,23 +48,26 @@ def log_access(
     seconds: float,
     remote_ip: str,
     request_id: str | None = None,
+    note: str = "",
 ) -> None:
     """Log one request: ``GET /teacher/?page=2 200 3.1 ms 127.0.0.1``.
 
     Answers of 5xx are errors, all others information. ``target`` is the path with its
     query; what is named like a secret in it is hidden, control characters are escaped.
+    ``note`` is what else there is to say.
     """
     level = logging.ERROR if status >= 500 else logging.INFO
     if not logger.isEnabledFor(level):
         return
     logger.log(
         level,
-        "%s %s %d %.1f ms %s",
+        "%s %s %d %.1f ms %s%s",
         printable(method, limit=20),
         shown_target(target),
         status,
         seconds * 1000,
         printable(remote_ip or "-"),
+        f" {note}" if note else "",
         extra={"request_id": request_id or current_request_id.get()},
     )
 
@@ -81,7 +85,17 @@ def log_request(request: Request, status: int) -> None:
         status=status,
         seconds=request.request_time(),
         remote_ip=request.remote_ip or "-",
+        note=_queries(),
     )
+
+
+def _queries() -> str:
+    """Return what the request has asked databases for, where that is counted."""
+    work = current_work.get()
+    if work is None or not work.queries:
+        return ""
+    counted = "1 query" if work.queries == 1 else f"{work.queries} queries"
+    return f"({counted}, {work.query_seconds * 1000:.0f} ms)"
 
 
 def log_arguments(arguments: Mapping[str, Any]) -> None:

@@ -54,6 +54,7 @@ def _ipv6(text: str) -> str | None:
         return None
 
 
+@lru_cache(maxsize=256)  # most requests are for the same one
 def _dns_name(text: str) -> str | None:
     name = text.lower().removesuffix(".")
     well_formed = len(name) <= 253 and all(_LABEL.fullmatch(part) for part in name.split("."))

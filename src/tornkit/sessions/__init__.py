@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tornkit.sessions.base import SessionStore, StoredSession
 from tornkit.sessions.manager import SessionInfo, Sessions, Signer
 from tornkit.sessions.memory import MemoryStore
-from tornkit.sessions.session import JSON, Session
+from tornkit.sessions.session import JSON, Found, Session
 
 if TYPE_CHECKING:
     from tornkit.sessions.redis import RedisStore
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "JSON",
+    "Found",
     "MemoryStore",
     "RedisStore",
     "SQLStore",

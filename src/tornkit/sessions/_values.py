@@ -7,6 +7,7 @@ import json
 import math
 import re
 import secrets
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -33,6 +34,7 @@ def is_id(raw: object) -> bool:
     return isinstance(raw, str) and _ID.fullmatch(raw) is not None
 
 
+@lru_cache(maxsize=4096)  # a visitor sends the same one with each request
 def hash_id(raw: str) -> str:
     """Return the only form of an id that is ever stored: its SHA-256 in hex."""
     return hashlib.sha256(raw.encode("ascii")).hexdigest()

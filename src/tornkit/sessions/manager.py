@@ -13,7 +13,7 @@ from tornkit._text import printable
 from tornkit.sessions import _values
 from tornkit.sessions._browsers import browser_of
 from tornkit.sessions.base import SessionStore, StoredSession
-from tornkit.sessions.session import Session, nobody
+from tornkit.sessions.session import Found, Session, nobody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -96,6 +96,7 @@ class Sessions:
         self._remember_timeout = remember_timeout
         self._touch_interval = min(touch_interval, idle_timeout / 2)
         self._signer = signer
+        self._unsign = _bare_id if signer is None else signer.unsign
         self._clock = clock
         self._revocations: set[asyncio.Future[Any]] = set()
 
@@ -127,31 +128,36 @@ class Sessions:
                 reaches the store.
             describe: see `begin`.
         """
-        session = Session(self, presented=cookie is not None, describe=describe)
-        raw_id, is_current = (None, True) if cookie is None else self._verified(cookie)
-        if raw_id is None:
-            return session
-        id_hash = _values.hash_id(raw_id)
-        stored = await self.store.load(id_hash)
-        if stored is None or not self._is_alive(stored):
-            return session
-        try:
-            session._fill(raw_id, stored)
-        except ValueError:
-            _log.warning("session %s… cannot be decoded; treated as empty", id_hash[:8])
-            return session
-        session._remembered = _REMEMBERED in stored.meta
-        if not is_current:
-            session.cookie = "set"  # the same id, signed with today's key
-        return session
+        found = None if cookie is None else await self.find(cookie)
+        if found is None:
+            return self.begin(presented=cookie is not None, describe=describe)
+        return self.open(found, describe=describe)
 
-    def _verified(self, cookie: str) -> tuple[str | None, bool]:
-        """Return the id in a cookie, and whether it need not be signed anew."""
-        if len(cookie) > _values.MAX_COOKIE:
-            return None, True
-        if self._signer is not None:
-            return self._signer.unsign(cookie) or (None, True)
-        return (cookie, True) if _values.is_id(cookie) else (None, True)
+    async def find(self, cookie: str) -> Found | None:
+        """Return what the store has of the session that a cookie opens, None if none is alive."""
+        verified = self._unsign(cookie) if len(cookie) <= _values.MAX_COOKIE else None
+        if verified is None:
+            return None
+        raw_id, is_current = verified
+        stored = await self.store.load(_values.hash_id(raw_id))
+        if stored is None:
+            return None
+        now, remembered = self._clock(), _REMEMBERED in stored.meta
+        if not self._is_alive(stored, now, remembered=remembered):
+            return None
+        just_seen = now - stored.seen_at < self._touch_interval
+        can_wait = is_current and just_seen and stored.user_id is None
+        return Found(raw_id, stored, remembered, is_current, can_wait)
+
+    def open(self, found: Found, *, describe: Callable[[], Mapping[str, str]] = nobody) -> Session:
+        """Return the session of what `find` found, an empty one if it cannot be decoded."""
+        try:
+            # By place: names cost a dict, for a class that has a metaclass.
+            return Session(self, True, describe, found)
+        except ValueError:
+            id_hash = found.stored.id_hash
+            _log.warning("session %s… cannot be decoded; treated as empty", id_hash[:8])
+            return self.begin(presented=True, describe=describe)
 
     def cookie_value(self, session: Session) -> str:
         """Return what the visitor's cookie has to hold, "" where there is no session."""
@@ -165,12 +171,11 @@ class Sessions:
             return None
         return session._created_at + self._remember_timeout - self.now()
 
-    def _is_alive(self, stored: StoredSession) -> bool:
+    def _is_alive(self, stored: StoredSession, now: float, *, remembered: bool) -> bool:
         # The stored end was computed with the settings of its day; a shorter lifetime since
         # then acts at once, and so does the clean-up that goes by the stored end.
-        remembered = _REMEMBERED in stored.meta
         end = self._end(stored.created_at, stored.seen_at, remembered=remembered)
-        return self.now() < min(stored.expires_at, end)
+        return now < end and now < stored.expires_at
 
     def _end(self, created_at: float, seen_at: float, *, remembered: bool) -> float:
         if remembered:
@@ -340,11 +345,22 @@ class Sessions:
     async def list_user(self, user_id: str | int) -> list[SessionInfo]:
         """Return the living sessions of a user, the last seen first."""
         found = await self.store.list_user(_values.check_user_id(user_id))
-        return [_info(stored) for stored in found if self._is_alive(stored)]
+        now = self.now()
+        living = (
+            stored
+            for stored in found
+            if self._is_alive(stored, now, remembered=_REMEMBERED in stored.meta)
+        )
+        return [_info(stored) for stored in living]
 
     async def clear_expired(self) -> int:
         """Delete the sessions whose time is over from the store; return how many."""
         return await self.store.clear_expired(self.now())
+
+
+def _bare_id(cookie: str) -> tuple[str, bool] | None:
+    """Return the id in a cookie that nobody signs, as `Signer.unsign` would."""
+    return (cookie, True) if _values.is_id(cookie) else None
 
 
 def _info(stored: StoredSession) -> SessionInfo:

@@ -6,6 +6,7 @@ A session only notes changes; `tornkit.sessions.manager.Sessions` carries them o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from tornkit.errors import SessionError
@@ -14,7 +15,7 @@ from tornkit.sessions import _values
 if TYPE_CHECKING:
     from tornkit.sessions.base import StoredSession
 
-__all__ = ["JSON", "Session"]
+__all__ = ["JSON", "Found", "Session"]
 
 JSON: TypeAlias = Any
 """None, bool, int, finite float, str, list, or dict with str keys. ``Any`` to type checkers,
@@ -23,11 +24,27 @@ because what was stored by another request is not known to this one."""
 _FLASHES = "_flash"
 _ROLES = "_roles"
 _MARK = "_mark"
+_MUTABLE = (list, dict)  # a tuple: ``list | dict`` would be built anew at each look
 
 
 def nobody() -> dict[str, str]:
     """Describe a visitor of whom nothing is known."""
     return {}
+
+
+@dataclass(slots=True)
+class Found:
+    """A living session as the store has it; `Sessions.open` makes a `Session` of it.
+
+    ``can_wait`` tells that nothing is to be done unless somebody asks for the session: no user
+    is signed in, the cookie is signed with today's key, and the store has just heard of a visit.
+    """
+
+    raw_id: str
+    stored: StoredSession
+    remembered: bool
+    is_current: bool
+    can_wait: bool
 
 
 class _Manager(Protocol):
@@ -74,28 +91,38 @@ class Session(MutableMapping[str, JSON]):
     def __init__(
         self,
         manager: _Manager,
-        *,
         presented: bool = False,
         describe: Callable[[], Mapping[str, str]] = nobody,
+        found: Found | None = None,
     ) -> None:
         self._manager = manager
         self._presented = presented  # the visitor sent an id, ours or not
         self._describe = describe
-        self._id: str | None = None
-        self._hash = ""
-        self._user_id: str | None = None
-        self._created_at = self._seen_at = 0.0
-        self._values: dict[str, JSON] = {}
-        self._texts: dict[str, str] = {}  # the encodings that the store has
+        self.cookie: Literal["keep", "set", "clear"] = "keep"
+        if found is None:
+            self._id: str | None = None
+            self._hash = ""
+            self._user_id: str | None = None
+            self._created_at = self._seen_at = 0.0
+            self._remembered = False
+            self._values: dict[str, JSON] = {}
+            self._texts: dict[str, str] = {}  # the encodings that the store has
+        else:
+            stored = found.stored
+            self._id, self._hash, self._user_id = found.raw_id, stored.id_hash, stored.user_id
+            self._created_at, self._seen_at = stored.created_at, stored.seen_at
+            self._remembered = found.remembered
+            self._texts = dict(stored.values)
+            self._values = {name: _values.parse(text) for name, text in self._texts.items()}
+            if not found.is_current:
+                self.cookie = "set"  # the same id, signed with today's key
         self._changed: set[str] = set()  # set, or handed out and mutable
         self._dropped: set[str] = set()
         self._revoked: list[str] = []  # hashes to delete
         self._rotation: Literal["", "sign-in", "same-user"] = ""
-        self._remembered = False
         self._gone = False
         self._sealed = False
         self.accessed = False
-        self.cookie: Literal["keep", "set", "clear"] = "keep"
 
     def __repr__(self) -> str:
         who = "anonymous" if self._user_id is None else "signed in"
@@ -108,9 +135,17 @@ class Session(MutableMapping[str, JSON]):
         value = self._values[name]
         if name.startswith("_"):
             raise KeyError(name)
-        if isinstance(value, list | dict):
+        if isinstance(value, _MUTABLE):
             self._changed.add(name)
         return value
+
+    def get(self, key: str, default: JSON = None) -> JSON:
+        """Return the value of a key, or ``default``."""
+        self.accessed = True
+        # Mapping's own would raise and catch an error for every key that is missing.
+        if key not in self._values or key.startswith("_"):
+            return default
+        return self[key]
 
     def __setitem__(self, name: str, value: JSON) -> None:
         self._put(_values.check_key(name), value)
@@ -310,14 +345,6 @@ class Session(MutableMapping[str, JSON]):
             if text != self._texts.get(name):
                 put[name] = text
         return put, self._dropped & self._texts.keys()
-
-    def _fill(self, raw_id: str, stored: StoredSession) -> None:
-        """Take over what the store has; ValueError if it cannot be read."""
-        texts = stored.values
-        self._values = {name: _values.parse(text) for name, text in texts.items()}
-        self._texts = dict(texts)
-        self._id, self._hash, self._user_id = raw_id, stored.id_hash, stored.user_id
-        self._created_at, self._seen_at = stored.created_at, stored.seen_at
 
     def _issue(self, raw_id: str, id_hash: str, created_at: float) -> None:
         """Note that the store has this session under a new id."""

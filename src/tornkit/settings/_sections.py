@@ -7,7 +7,15 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 
 from tornkit._policies import check_name, check_value
 from tornkit._rates import Rate
@@ -20,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccountSettings",
+    "CacheSettings",
+    "DatabaseOptions",
     "LimitSettings",
     "MailSettings",
     "PathSettings",
@@ -76,6 +86,25 @@ def _cookie_name(value: str | None) -> str | None:
     return value
 
 
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+
+
+class DatabaseOptions(Section):
+    """How a bind is used; times in seconds, None where the kind of database decides."""
+
+    pool_size: Annotated[int | None, Field(ge=1, le=1000)] = None
+    pool_timeout: Seconds | None = None
+    connect_timeout: Seconds | None = None
+    timeout: Seconds | None = None
+    slow_query: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
+    decode_responses: bool | None = None
+    required: bool | None = None
+    headers: dict[str, SecretStr] | None = None
+    retries: Annotated[int | None, Field(ge=0, le=10)] = None
+    max_body_size: Annotated[int | None, Field(ge=1)] = None
+    ping_path: str | None = None
+
+
 class SessionSettings(Section):
     """Where sessions are kept and how long they live; times in seconds."""
 
@@ -108,6 +137,14 @@ class LimitSettings(Section):
     """Where it is counted how often somebody did something."""
 
     store: str = ""
+
+
+class CacheSettings(Section):
+    """Where computed values are kept; the limits are those of ``memory://``, for each worker."""
+
+    store: str = "memory://"
+    max_entries: int = Field(default=10_000, ge=1)
+    max_bytes: int = Field(default=32 * 1024 * 1024, ge=1)
 
 
 Directive = Annotated[str, AfterValidator(check_name)]
@@ -163,5 +200,6 @@ class ServerSettings(Section):
     """Limits of the server; times in seconds, sizes in bytes."""
 
     trusted_proxies: list[Network] = Field(default_factory=list)
+    health_details: list[Network] = Field(default_factory=list)
     shutdown_timeout: float = Field(default=30, ge=0, allow_inf_nan=False)
     max_body_size: int = Field(default=10 * 1024 * 1024, ge=1)

@@ -20,6 +20,8 @@ from tornkit.settings._problems import NOT_SET, origin_of, problems_of
 from tornkit.settings._secret import GENERATED, GeneratedSecret, deploy_problems
 from tornkit.settings._sections import (
     AccountSettings,
+    CacheSettings,
+    DatabaseOptions,
     LimitSettings,
     MailSettings,
     PathSettings,
@@ -90,9 +92,11 @@ class Settings(BaseSettings):
     trusted_origins: list[Origin] = Field(default_factory=list)
     paths: PathSettings = Field(default_factory=PathSettings)
     databases: dict[BindName, DatabaseUrl] = Field(default_factory=default_databases)
+    database_options: dict[BindName, DatabaseOptions] = Field(default_factory=dict)
     session: SessionSettings = Field(default_factory=SessionSettings)
     accounts: AccountSettings = Field(default_factory=AccountSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
+    cache: CacheSettings = Field(default_factory=CacheSettings)
     security: SecuritySettings = Field(default_factory=SecuritySettings)
     mail: MailSettings = Field(default_factory=MailSettings)
     server: ServerSettings = Field(default_factory=ServerSettings)

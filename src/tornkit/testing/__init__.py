@@ -1,4 +1,4 @@
-"""Testing a site: `Client`, `SessionStoreContract`, and the fixtures of the pytest plugin.
+"""Testing a site: a client, counted queries, and the fixtures of the pytest plugin.
 
 The fixtures come with ``pip install "tornkit[test]"`` and need no import:
 
@@ -14,11 +14,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tornkit.testing.client import Client
+from tornkit.testing.queries import Queries, count_queries
 
 if TYPE_CHECKING:
     from tornkit.testing.session_stores import SessionStoreContract
 
-__all__ = ["Client", "SessionStoreContract"]
+__all__ = ["Client", "Queries", "SessionStoreContract", "count_queries"]
 
 
 def __getattr__(name: str) -> type[SessionStoreContract]:

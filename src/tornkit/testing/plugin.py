@@ -52,14 +52,16 @@ if pytest_asyncio is not None:
     ) -> AsyncIterator[Application]:
         """Return the project's application, started, with databases of its own."""
         folders = {f"paths.{name}": str(tmp_path / name) for name in ("data", "log", "upload")}
-        # Whatever the project sets: a test must not write to people.
-        overrides = {**folders, "mail.url": "memory://", **settings_overrides}
+        # Whatever the project sets: a test must not write to people, nor see what others cached.
+        own = {"mail.url": "memory://", "cache.store": "memory://"}
+        overrides = {**folders, **own, **settings_overrides}
         if not tornkit_databases.urls:
             await _prepare(pytestconfig, overrides, tornkit_databases)
         urls = _settings(tornkit_databases.copies(tmp_path))
         application = _create(pytestconfig, {**urls, **overrides})
         async with application:
-            await tornkit_databases.empty(application.databases)
+            urls = application.config.database_urls()
+            await tornkit_databases.empty(application.databases, urls)
             yield application
 
     @pytest_asyncio.fixture
@@ -88,7 +90,7 @@ async def _prepare(
     await databases.prepare(configured.databases, configured.config.database_urls())
     application = _create(pytestconfig, {**overrides, **_settings(databases.urls)})
     async with application.databases:
-        for database in application.databases.values():
+        for database in application.databases.sql.values():
             await database.migrations.upgrade()
 
 

@@ -37,7 +37,7 @@ def another_device(client: Client) -> Client:
 
 async def let_an_hour_pass(app: Application) -> None:
     """Make every session an hour older."""
-    async with app.databases["default"].session() as session:
+    async with app.db() as session:
         await session.execute(text("UPDATE tornkit_session SET created_at = created_at - 3600"))
 
 
@@ -263,7 +263,7 @@ async def test_a_password_changes_though_its_owner_cannot_be_mailed(
     client: Client, app: Application
 ) -> None:
     await register(client)
-    async with app.databases["default"].session() as session:
+    async with app.db() as session:
         await session.execute(text("UPDATE users SET email = 'ada@example..org'"))
     form = {"password": PASSWORD, "new_password": ANOTHER}
     answer = await client.post("/account/password", data=form)

@@ -117,7 +117,7 @@ async def test_a_grade_is_only_for_students_of_the_course(
 async def test_a_course_without_students_has_no_form(client: Client) -> None:
     teacher = await client.sign_in(role="teacher")
     course = Course(title="Latin", teacher_id=teacher.id)
-    async with client.application.databases["default"].session() as session:
+    async with client.application.db() as session:
         session.add(course)
     assert "Nobody is in this course yet." in (await client.get(url_of(course))).text
 
@@ -135,11 +135,11 @@ async def grade_of(
         .join(User, User.id == Enrollment.student_id)
         .where(Enrollment.course_id == course.id, User.email == email(student))
     )
-    async with client.application.databases["default"].session(read_only=True) as session:
+    async with client.application.db(read_only=True) as session:
         found = await session.scalar(enrollment)
     return {"enrollment": str(found), "work": work, "points": points}
 
 
 async def number_of_grades(client: Client) -> int:
-    async with client.application.databases["default"].session(read_only=True) as session:
+    async with client.application.db(read_only=True) as session:
         return await session.scalar(select(func.count(Grade.id))) or 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -53,6 +54,52 @@ def database_unencrypted(application: Application) -> Iterator[Message]:
         )
 
 
+def service_unencrypted(application: Application) -> Iterator[Message]:
+    """What is asked of a service, and what it answers, crosses the network too."""
+    for key, url in _by_scheme(application, "http"):
+        host = urlsplit(url).hostname
+        if is_elsewhere(host):
+            yield about(
+                application.config,
+                key,
+                "deploy.database-unencrypted",
+                f"nothing asks for TLS on the way to {host}",
+                "write https:// in place of http://",
+            )
+
+
+def mongodb_open(application: Application) -> Iterator[Message]:
+    """MongoDB asks for neither a password nor TLS unless it is told to."""
+    for key, url in _by_scheme(application, "mongodb"):
+        user, at, hosts = urlsplit(url).netloc.rpartition("@")
+        away = [each for each in hosts.split(",") if is_elsewhere(each.rpartition(":")[0] or each)]
+        options = {name.lower(): value for name, value in parse_qsl(urlsplit(url).query)}
+        by_certificate = options.get("authmechanism", "").upper() == "MONGODB-X509"
+        if away and not (at and ":" in user) and not by_certificate:
+            yield about(
+                application.config,
+                key,
+                "deploy.database-password",
+                f"{away[0]} is asked without a password: whoever reaches it can read and change"
+                " what is kept there",
+                "let the server ask for one, and write mongodb://user:password@host",
+            )
+        if away and "true" not in (options.get("tls"), options.get("ssl")):
+            yield about(
+                application.config,
+                key,
+                "deploy.database-unencrypted",
+                f"nothing asks for TLS on the way to {away[0]}",
+                "add ?tls=true to the URL",
+            )
+
+
+def _by_scheme(application: Application, scheme: str) -> Iterator[tuple[str, str]]:
+    for name, url in application.config.database_urls().items():
+        if url.partition("://")[0] == scheme:
+            yield f"databases.{name}", url
+
+
 def _has_tls(kind: str, url: URL) -> bool:
     if kind == "postgresql":
         mode = url.query.get("sslmode") or os.environ.get("PGSSLMODE", "")
@@ -73,4 +120,4 @@ def database_superuser(application: Application) -> Iterator[Message]:
             )
 
 
-CHECKS = (database_unencrypted, database_superuser)
+CHECKS = (database_unencrypted, service_unencrypted, mongodb_open, database_superuser)

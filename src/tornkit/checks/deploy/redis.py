@@ -1,4 +1,4 @@
-"""Redis, where sessions and limits are kept in it."""
+"""Redis, whatever is kept in it: sessions, limits, what is cached, the site's own."""
 
 from __future__ import annotations
 
@@ -28,18 +28,22 @@ _ON_THE_WAY = {
     "session.store": "read every session",
     "limits.store": "change what is counted",
 }
+_ELSE = "read and change what is kept there"
 
 
 def _redis(application: Application) -> Iterator[tuple[str, str]]:
-    """Yield the key and the URL of each store in Redis."""
+    """Yield the key and the URL of each store and each database in Redis."""
     config = application.config
-    urls = {"limits.store": config.limits.store}
+    urls = {"limits.store": config.limits.store, "cache.store": config.cache.store}
     # A store that was given in code stands in place of the setting.
     if isinstance(application.sessions.store, RedisStore):
         urls["session.store"] = config.session.store
     for key, url in urls.items():
         if url.partition("://")[0] in SCHEMES:
             yield key, url
+    for name, url in config.database_urls().items():
+        if url.partition("://")[0] in SCHEMES:
+            yield f"databases.{name}", url
 
 
 def redis_password(application: Application) -> Iterator[Message]:
@@ -52,7 +56,7 @@ def redis_password(application: Application) -> Iterator[Message]:
                 key,
                 "deploy.redis-password",
                 f"{parts.hostname} is asked without a password: whoever reaches it can"
-                f" {_AT_THE_SERVER[key]}",
+                f" {_AT_THE_SERVER.get(key, _ELSE)}",
                 "let the server ask for one, and write rediss://:password@host; or for a"
                 " certificate, with rediss://host?ssl_certfile=FILE",
             )
@@ -73,7 +77,7 @@ def redis_unencrypted(application: Application) -> Iterator[Message]:
                 key,
                 "deploy.redis-unencrypted",
                 f"{parts.hostname} is asked without TLS: whoever is on the way can"
-                f" {_ON_THE_WAY[key]}",
+                f" {_ON_THE_WAY.get(key, _ELSE)}",
                 "write rediss:// in place of redis://",
             )
 
