@@ -1,0 +1,1 @@
+"""A site that computes factorials beside its event loop, and remembers them."""

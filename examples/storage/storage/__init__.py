@@ -1,0 +1,1 @@
+"""A bookshop that keeps its things in PostgreSQL, MongoDB, Redis and another service."""

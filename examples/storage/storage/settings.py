@@ -1,0 +1,7 @@
+"""The settings of the site, typed; their values come from ``settings.toml`` and ``.env``."""
+
+import tornkit
+
+
+class Settings(tornkit.Settings, env_prefix="STORAGE_"):
+    """What tornkit needs: the site has no settings of its own."""

@@ -1,0 +1,1 @@
+"""What the API does, with the real databases behind it and without some of them."""
