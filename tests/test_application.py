@@ -11,6 +11,8 @@ import pytest
 import tornado.web
 
 from tornkit import PUBLIC, SIGNED_IN, Application, BaseHandler, Module, Settings, path, roles
+from tornkit.application.parts import make_cache
+from tornkit.cache import RedisCacheStore
 from tornkit.databases.base import SQLOptions
 from tornkit.databases.http import HTTPOptions
 from tornkit.databases.mongodb import MongoOptions
@@ -97,6 +99,46 @@ def test_a_store_that_is_refused_keeps_its_password_to_itself(tmp_path: Path, ur
 @pytest.mark.parametrize("url", ["redis://x", "rediss://x:1/2", "unix:///run/redis.sock"])
 def test_sessions_in_redis_need_no_server_to_compose(tmp_path: Path, url: str) -> None:
     assert isinstance(make(tmp_path, **{"session.store": url}).sessions.store, RedisStore)
+
+
+REDIS_CACHE = {"cache.store": "redis://x"}
+
+
+def test_the_keys_of_the_cache_begin_with_a_prefix_of_the_site(tmp_path: Path) -> None:
+    sites = [make(tmp_path, **REDIS_CACHE, **{"cache.prefix": name}) for name in ("one", "two")]
+    assert [site.cache.store._prefix for site in sites] == [
+        "tornkit:cache:one:",
+        "tornkit:cache:two:",
+    ]
+
+
+def test_the_prefix_of_the_cache_is_the_package_unless_a_setting_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    for given, prefix in (("", "my.school"), ("other", "other")):
+        overrides = {**REDIS_CACHE, "cache.prefix": given}
+        settings = Settings.load("testing", project_dir=tmp_path, overrides=overrides)
+        store = make_cache(settings, "my.school").store
+        assert isinstance(store, RedisCacheStore)
+        assert store._prefix == f"tornkit:cache:{prefix}:"
+
+
+def test_a_site_without_a_package_must_say_whose_its_cache_in_redis_is(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        make(tmp_path, **REDIS_CACHE)
+    (problem,) = refused.value.problems
+    assert (problem.key, problem.found) == ("cache.prefix", "''")
+    assert "modules" in problem.hint
+    make(tmp_path)  # in memory it shares nothing
+
+
+@pytest.mark.parametrize("prefix", ["a:b", "a b", "a*", "é", "a\n", "x" * 101])
+def test_a_prefix_of_the_cache_has_a_plain_name(tmp_path: Path, prefix: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        make(tmp_path, **{"cache.prefix": prefix})
+    (problem,) = refused.value.problems
+    assert problem.key == "cache.prefix"
+    assert "letters" in problem.expected
 
 
 def test_a_site_without_databases_can_keep_sessions_in_memory(tmp_path: Path) -> None:

@@ -128,3 +128,14 @@ async def test_an_error_while_others_end_is_not_left_unheard() -> None:
     del children
     await asyncio.sleep(0)
     assert complaints == []
+
+
+async def test_a_child_that_is_cancelled_ends_the_others() -> None:
+    slow = Slow()
+
+    async def give_up() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(gather(slow(), give_up()), 5)
+    assert slow.ended

@@ -66,20 +66,15 @@ async def _all(awaitables: list[Awaitable[Any]], timeout: float | None) -> list[
     names = [_name(child) for child in awaitables]
     # A future given twice is one future.
     tasks = [asyncio.ensure_future(child) for child in awaitables]
-    failures: list[asyncio.Future[Any]] = []
-    for task in dict.fromkeys(tasks):
-        task.add_done_callback(lambda done: failures.append(done) if _failed(done) else None)
+    watch = _Watch(tasks)
     try:
-        done, _ = await asyncio.wait(
-            set(tasks), timeout=timeout, return_when=asyncio.FIRST_EXCEPTION
-        )
-        late = [name for name, task in zip(names, tasks, strict=True) if task not in done]
+        await asyncio.wait([watch.over], timeout=timeout)
+        late = [name for name, task in zip(names, tasks, strict=True) if not task.done()]
     finally:
+        failed = watch.failed
         await _end(tasks)
-    if failures and any(task in done for task in failures):
-        # The one that failed first, not the first in order.
-        first = next(task for task in failures if task in done)
-        return [first.result()]
+    if failed is not None:
+        return [failed.result()]
     if late:
         raise DeadlineExceeded(
             f"{len(late)} of {len(tasks)} did not end within {timeout:g} s: {', '.join(late)}",
@@ -88,8 +83,23 @@ async def _all(awaitables: list[Awaitable[Any]], timeout: float | None) -> list[
     return [task.result() for task in tasks]
 
 
-def _failed(task: asyncio.Future[Any]) -> bool:
-    return task.cancelled() or task.exception() is not None
+class _Watch:
+    """Notice when all of some futures have ended, or the first of them has failed."""
+
+    def __init__(self, futures: Iterable[asyncio.Future[Any]]) -> None:
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.failed: asyncio.Future[Any] | None = None
+        self._running = set(futures)
+        for future in self._running:
+            future.add_done_callback(self._note)
+
+    def _note(self, done: asyncio.Future[Any]) -> None:
+        self._running.discard(done)
+        # Also one that was cancelled by somebody else has no result.
+        if self.failed is None and (done.cancelled() or done.exception() is not None):
+            self.failed = done
+        if not self.over.done() and (self.failed is not None or not self._running):
+            self.over.set_result(None)
 
 
 async def _end(tasks: Iterable[asyncio.Future[Any]]) -> None:

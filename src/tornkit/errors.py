@@ -395,8 +395,10 @@ class DatabaseError(TornkitError, RuntimeError):
     """A database that cannot be used."""
 
 
-class UnknownDatabase(DatabaseError, LookupError):
+class UnknownDatabase(DatabaseError, KeyError):
     """No bind of that name."""
+
+    __str__ = TornkitError.__str__  # KeyError would show the message's repr
 
 
 class MissingDriver(DatabaseError, ImportError):

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from tornkit.cache import Cache, CacheStore
-from tornkit.cache._keys import MAX_GIVEN, MAX_KEPT, stored_key
+from tornkit.cache._keys import MAX_KEPT, stored_key
 from tornkit.cache._lifetimes import seconds_of
 from tornkit.errors import CacheError
 
@@ -125,24 +125,37 @@ class TestValues:
         assert "secret" not in caplog.text
 
 
-class TestKeys:
-    @pytest.mark.parametrize(
-        "key", ["", "a\nb", "a\0", "\ud800", "\u200b", "x" * (MAX_GIVEN + 1), b"k", None, 7]
-    )
-    async def test_a_bad_key_is_refused_in_one_line(self, memory: Cache, key: Any) -> None:
-        async def compute() -> int:
-            raise AssertionError
+async def never() -> int:
+    raise AssertionError
 
+
+class TestKeys:
+    @pytest.mark.parametrize("key", ["", b"k", None, 7], ids=repr)
+    async def test_a_bad_key_is_refused_in_one_line(self, memory: Cache, key: Any) -> None:
         for attempt in (
             memory.get(key),
             memory.set(key, 1, ttl=1),
             memory.delete(key),
-            memory.get_or_set(key, compute, ttl=1),
+            memory.get_or_set(key, never, ttl=1),
         ):
             with pytest.raises(CacheError, match="cache key") as caught:
                 await attempt
             assert str(caught.value).isprintable()
             assert len(str(caught.value)) < 200
+
+    @pytest.mark.parametrize(
+        "text",
+        ["a\nb", "a\0", "\ud800", "\u200b", "a\N{NO-BREAK SPACE}b", "\x7f", "x" * 1_000_000],
+        ids=["line", "nul", "surrogate", "zero-width", "no-break", "delete", "long"],
+    )
+    async def test_what_a_visitor_types_may_be_part_of_a_key(
+        self, cache: Cache, text: str
+    ) -> None:
+        key = f"search:{text}"
+        await cache.set(key, 1, ttl=60)
+        assert await cache.get(key) == 1
+        assert await cache.get_or_set(key, never, ttl=60) == 1
+        assert await cache.delete(key) is True
 
     async def test_long_keys_that_differ_at_their_ends_differ(self, cache: Cache) -> None:
         await cache.set("x" * 5000 + "a", 1, ttl=60)
@@ -151,13 +164,16 @@ class TestKeys:
         assert await cache.delete("x" * 5000 + "b") is True
 
     def test_what_a_store_sees_is_bounded_and_never_another_ones_key(self) -> None:
-        given = ["a", "ä b", *("x" * length for length in (180, 181, 256, 257, MAX_GIVEN))]
+        given = ["a", "ä b", *("x" * length for length in (180, 181, 256, 257, 10_000))]
+        given += ["a\nb", "a\\nb", "a\\x0ab", "a\n" * 180, "\ud800", "\udfff", "\n", "\u200b"]
         seen = [stored_key(key) for key in given]
-        assert seen[:3] == given[:3]
+        as_given = [key for key, kept in zip(given, seen, strict=True) if key == kept]
+        assert as_given == ["a", "ä b", "x" * 180, "a\\nb", "a\\x0ab"]
         assert max(map(len, seen)) <= MAX_KEPT
-        assert len({*seen, *map(stored_key, seen)}) == len(given) + 4
-        # What a hashed key looks like is itself longer than a key that is kept as it is.
-        assert all(stored_key(key) != key for key in seen[3:])
+        assert all(key.isprintable() for key in seen)
+        # Whoever types what a hashed key looks like does not find that key's value.
+        hashed = [key for key in seen if key not in as_given]
+        assert len({*seen, *map(stored_key, hashed)}) == len(given) + len(hashed)
 
 
 class TestLifetimes:

@@ -13,7 +13,7 @@ from tornkit.cache import Cache, CacheStore, MemoryCacheStore
 from tornkit.errors import CacheError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
 CROWD = 40  # more than a store in Redis has connections
 
@@ -114,6 +114,79 @@ class TestOneAtATime:
         async with asyncio.timeout(5):
             with pytest.raises(CacheError, match="'outer' waits for itself"):
                 await memory.get_or_set("outer", outer, ttl=60)
+
+    async def test_two_that_need_each_other_are_refused_also_when_asked_for_at_once(
+        self, memory: Cache
+    ) -> None:
+        begun = asyncio.Barrier(2)
+
+        def needing(key: str) -> Callable[[], Coroutine[None, None, object]]:
+            async def compute() -> object:
+                await begun.wait()
+                return await memory.get_or_set(key, never, ttl=60)
+
+            return compute
+
+        asked = [ask(memory, needing("b"), "a"), ask(memory, needing("a"), "b")]
+        async with asyncio.timeout(2):
+            results = await asyncio.gather(*asked, return_exceptions=True)
+        assert [type(result) for result in results] == [CacheError, CacheError]
+        assert "waits for itself" in str(results[0])
+        assert memory._flights._aloft == {}
+
+    async def test_a_ring_of_many_is_refused_also_where_one_needs_several(
+        self, memory: Cache
+    ) -> None:
+        begun = asyncio.Barrier(4)
+
+        def needing(*keys: str) -> Callable[[], Coroutine[None, None, object]]:
+            async def compute() -> object:
+                await begun.wait()
+                got = (memory.get_or_set(key, compute_one, ttl=60) for key in keys)
+                return await asyncio.gather(*got)
+
+            return compute
+
+        needs = {"a": ["x", "b"], "b": ["y", "c"], "c": ["d", "z"], "d": ["a", "x"]}
+        asked = [ask(memory, needing(*keys), key) for key, keys in needs.items()]
+        async with asyncio.timeout(2):
+            results = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(result) for result in results} == {CacheError}
+
+    async def test_two_that_need_a_third_are_not_refused(self, memory: Cache) -> None:
+        slow = Slow()
+
+        async def compute() -> object:
+            both = (memory.get_or_set("third", slow, ttl=60) for _ in range(2))
+            return await asyncio.gather(*both)
+
+        asked = [ask(memory, compute, key) for key in "ab"]
+        await all_wait(memory, 4, "third")
+        slow.go_on.set()
+        assert await asyncio.gather(*asked) == [["result"] * 2] * 2
+
+    async def test_one_that_no_longer_waits_may_be_waited_for(self, memory: Cache) -> None:
+        inner_runs, go_on = asyncio.Event(), asyncio.Event()
+
+        async def inner() -> object:
+            inner_runs.set()
+            await go_on.wait()
+            return await memory.get_or_set("outer", never, ttl=60)
+
+        async def outer() -> str:
+            asking = ask(memory, inner, "inner")
+            await all_wait(memory, 2, "inner")
+            asking.cancel()
+            await asyncio.wait([asking])
+            go_on.set()
+            await all_wait(memory, 2, "outer")
+            return "patient no more"
+
+        first = ask(memory, outer, "outer")
+        await inner_runs.wait()
+        other = ask(memory, never, "inner")
+        async with asyncio.timeout(5):
+            assert [await first, await other] == ["patient no more"] * 2
 
     async def test_it_sees_the_context_of_who_came_first(self, memory: Cache) -> None:
         request: ContextVar[str] = ContextVar("request", default="none")
@@ -312,6 +385,10 @@ class TestForgetting:
 
 async def compute_one() -> int:
     return 1
+
+
+async def never() -> object:
+    raise AssertionError
 
 
 class Late(MemoryCacheStore):

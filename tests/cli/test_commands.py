@@ -115,6 +115,7 @@ def test_a_plain_application_has_no_settings(project: Project) -> None:
 # --- user ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_users_are_created_listed_and_changed(project: Project) -> None:
     project.migrated()
     made = project.tornkit(
@@ -157,6 +158,7 @@ def test_an_unknown_user_ends_with_1(project: Project) -> None:
         assert "no@b.example" in one_line(result, 1)
 
 
+@pytest.mark.slow
 def test_a_new_password_ends_the_sessions(project: Project) -> None:
     project.migrated()
     create(project, "a@b.example")
@@ -198,6 +200,7 @@ def test_one_session_is_revoked_by_what_the_list_calls_it(project: Project) -> N
     assert [line.split()[0] for line in left[1:]] == names[1:]
 
 
+@pytest.mark.slow
 def test_sessions_are_revoked_and_cleared(project: Project) -> None:
     project.migrated()
     create(project, "a@b.example")

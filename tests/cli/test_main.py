@@ -136,6 +136,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     process.wait()
 
 
+@pytest.mark.slow
 def test_a_name_of_the_package_is_imported_when_asked_for() -> None:
     code = (
         "import sys, tornkit\n"

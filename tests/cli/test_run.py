@@ -75,6 +75,7 @@ def test_a_changed_file_is_served_and_the_address_stays(site: Path) -> None:
         server.wait_for("Reloaded")
 
 
+@pytest.mark.slow
 def test_a_new_module_is_served_within_two_seconds(site: Path) -> None:
     with running(site) as server:
         address = server.address()
@@ -146,6 +147,7 @@ def test_a_mistake_at_the_first_start_ends_with_1_and_no_port(site: Path) -> Non
         assert "importlib" not in "".join(trace)
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_one_line_that_names_it(site: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -16,6 +16,9 @@ from sqlalchemy import text
 
 from tests.contracts.database_site import Hold, Site, running
 from tests.contracts.own_servers import MariaDBServer, PostgreSQLServer
+from tornkit._gathering import gather
+from tornkit.databases import Databases, SQLDatabase
+from tornkit.errors import DeadlineExceeded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -223,3 +226,32 @@ async def test_a_full_disk_is_told_and_reading_goes_on(
     file = sqlite3.connect(tmp_path / "site.db")
     assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     file.close()
+
+
+async def test_a_deadline_over_a_silent_server_is_kept(server: Any) -> None:
+    """Ending what still runs asks the server, and it is the server that does not answer."""
+    async with Databases({"default": server.url}, library=()) as databases:
+        database = databases.sql["default"]
+
+        async def ask() -> None:
+            async with database.session() as session:
+                await session.execute(text("SELECT 1"))
+                freeze(server)
+                await session.execute(text("SELECT 2"))
+
+        began = time.monotonic()
+        with pytest.raises(DeadlineExceeded):
+            await gather(ask(), timeout=0.5)
+        assert time.monotonic() - began < 3
+        server.go_on()
+        assert not await wait_for_pool(database)
+
+
+async def wait_for_pool(database: SQLDatabase) -> int:
+    """Return how many connections have not come back within some seconds."""
+    pool: Any = database.engine.sync_engine.pool
+    for _ in range(100):
+        if not pool.checkedout():
+            break
+        await asyncio.sleep(0.05)
+    return int(pool.checkedout())

@@ -65,7 +65,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
 
 @pytest.fixture(
     params=[
-        pytest.param(kind, marks=[pytest.mark.slow] * (kind in ("postgresql", "mysql")))
+        pytest.param(kind, marks=[pytest.mark.slow] * (kind in ("postgresql", "mysql", "redis")))
         for kind in KINDS
     ]
 )

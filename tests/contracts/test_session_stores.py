@@ -94,6 +94,7 @@ class TestMariaDB(OnServer):
     server = "mysql"
 
 
+@pytest.mark.slow
 class TestRedis(SessionStoreContract):
     async def make_store(self, tmp_path: Path) -> SessionStore:
         self._stack = AsyncExitStack()
@@ -241,6 +242,7 @@ def test_a_users_broken_store_is_told_what_is_wrong(
     assert said in printed
 
 
+@pytest.mark.slow
 def test_the_suite_needs_no_more_than_the_extra_test() -> None:
     code = "import sys, tornkit.testing.session_stores; print(*sorted(sys.modules))"
     done = subprocess.run(

@@ -117,6 +117,7 @@ async def test_a_store_that_is_down_says_so_in_time(kind: str, tmp_path: Path) -
         await refused_in_time(application.sessions.store)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SERVERS)
 async def test_connections_cut_by_the_server_are_replaced(kind: str, tmp_path: Path) -> None:
     with place_of(kind, tmp_path) as url:

@@ -98,13 +98,14 @@ class Outcome:
     def agrees(self, theirs: Outcome) -> bool:
         """Tell whether the servers agree.
 
-        Both may close with input unread; the reset which that makes can overtake answers.
+        Both may close with input unread, and the reset which that makes can overtake answers;
+        ours does so only where there is no answer.
         """
         heard = min([len(each.statuses) for each in (self, theirs) if each.reset], default=None)
         return (
             self.requests == _up_to_the_end(theirs.requests)
             and self.statuses[:heard] == theirs.statuses[:heard]
-            and (theirs.reset or not self.reset)
+            and (not self.reset or not theirs.statuses)
         )
 
 
@@ -159,8 +160,10 @@ def _serving(
         site = Site()
         server = kind(site, **options)
         port = runner.run(start())
-        yield lambda pieces: runner.run(_ask(site, port, pieces))
-        runner.run(stop())
+        try:
+            yield lambda pieces: runner.run(_ask(site, port, pieces))
+        finally:
+            runner.run(stop())
 
 
 async def _ask(site: Site, port: int, pieces: Sequence[bytes]) -> Outcome:

@@ -21,6 +21,7 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine
 from tornado.testing import bind_unused_port
 
 from tests.sessions.redis_server import free_port
+from tornkit.databases._http_calls import Exchange
 from tornkit.databases.http import HTTPService
 from tornkit.errors import DatabaseError, ServiceError
 
@@ -154,9 +155,12 @@ async def test_what_cannot_be_sent_is_a_mistake_of_the_caller(
     weather: Weather, service: HTTPService
 ) -> None:
     for refused in [
-        service.get("//evil.example"),
-        service.get("/a", params={"a": "\r\n"}),
-        service.get("/a", headers={"A": "x\r\nB: y"}),
+        service.get("/a", params={"a": {}}),
+        service.get("/a", params=[("a", "b")]),  # type: ignore[arg-type]  # the mistake
+        service.get("/a", headers={"A": 5}),
+        service.get("/a", headers={"A B": "x"}),
+        service.get("/a", headers={5: "x"}),  # type: ignore[dict-item]  # the mistake
+        service.post("/a", body={"book": 5}),  # type: ignore[arg-type]  # the mistake
         service.post("/a", json=1, form={}),
         service.request("TRACE", "/a"),
         service.request("GET /evil HTTP/1.1\r\n", "/a"),
@@ -166,6 +170,44 @@ async def test_what_cannot_be_sent_is_a_mistake_of_the_caller(
         assert caught.value.check_id is None
         assert "\n" not in str(caught.value)
     assert weather.asked == []
+
+
+async def test_what_cannot_be_sent_of_a_visitor_is_a_bad_request(
+    weather: Weather, service: HTTPService
+) -> None:
+    for refused in [
+        service.get("//evil.example"),
+        service.get("/in/U?lm"),
+        service.get("/in/%252e%252e"),
+        service.get("/in/a\nb"),
+        service.get("/a", headers={"A": "x\r\nB: y"}),
+    ]:
+        with pytest.raises(DatabaseError, match="service 'weather': ") as caught:
+            await refused
+        assert caught.value.check_id == "databases.request"
+        assert "\n" not in str(caught.value)
+    assert weather.asked == []
+
+
+async def test_an_unknown_argument_is_refused(weather: Weather, service: HTTPService) -> None:
+    with pytest.raises(TypeError, match="'raise_errors'; did you mean 'raise_error'"):
+        await service.get("/x", raise_errors=False)  # type: ignore[call-arg]  # the mistake
+    with pytest.raises(TypeError, match="'query'"):
+        await service.post("/x", query={"a": 1})  # type: ignore[call-arg]  # the mistake
+    assert weather.asked == []
+
+
+async def test_what_cannot_be_sent_takes_no_place(
+    weather: Weather, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(weather.url, pool_size=1) as service:
+        with monkeypatch.context() as patch:
+            # As if something had passed the checks that Tornado's client refuses.
+            patch.setattr("tornkit.databases.http.body_of", lambda given: (given["body"], ""))
+            for _ in range(2):
+                with pytest.raises(TypeError):
+                    await service.post("/x", body={"book": 5}, timeout=1)  # type: ignore[arg-type]
+        assert (await service.post("/x", body=b"5", timeout=1)).status == 200
 
 
 # --- what is answered ------------------------------------------------------------------------
@@ -195,6 +237,10 @@ async def test_an_answer_is_read_as_what_it_is(weather: Weather, service: HTTPSe
         ("text/plain; charset=nonsense", "é".encode(), "é"),
         ("text/plain; charset=hex", b"ff", "ff"),
         ("", b"\xff", "\ufffd"),
+        ("text/plain; charset=idna", b"xn--a\xff", "xn--a\ufffd"),
+        ("text/plain; charset=undefined", b"a", "a"),
+        ("text/plain; charset=punycode", b"a-b", "a-b"),
+        ("text/plain; charset=unicode-escape", b"\\q\\x41", "\\q\\x41"),
     ],
 )
 async def test_text_is_decoded_as_its_type_says(
@@ -269,6 +315,12 @@ async def test_not_modified_is_an_answer(weather: Weather, service: HTTPService)
     assert (await service.get("/", headers={"If-None-Match": '"x"'})).status == 304
 
 
+async def test_a_status_that_is_none_says_no() -> None:
+    async with talking(saying(b"HTTP/1.1 000 OK\r\nContent-Length: 0\r\n\r\n")) as service:
+        with pytest.raises(ServiceError, match="GET / answered 0 OK after"):
+            await service.get("/")
+
+
 # --- no answer -------------------------------------------------------------------------------
 
 
@@ -277,7 +329,7 @@ async def test_nobody_listening_is_unavailable() -> None:
     async with opened(f"http://me:{SECRET}@127.0.0.1:{port}/v1", retries=0) as service:
         with pytest.raises(DatabaseError) as caught:
             await service.get("/forecast", params={"key": SECRET})
-        with pytest.raises(DatabaseError, match="service 'weather' cannot be reached"):
+        with pytest.raises(DatabaseError, match=r"cannot be reached \(.*Connection refused\)"):
             await service.ping()
     error = caught.value
     assert "service 'weather': GET /forecast did not connect after 0." in str(error)
@@ -307,8 +359,13 @@ async def test_a_slow_service_is_an_error_in_time(weather: Weather) -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope",
         b"SSH-2.0-OpenSSH\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X-A: " + b"a" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"f" * 5000 + b"\r\n",
     ],
-    ids=["nothing", "half", "chunks", "negative", "two-lengths", "gzip", "other"],
+    ids=[
+        *("nothing", "half", "chunks", "negative", "two-lengths", "gzip", "other"),
+        *("long-head", "long-chunk"),
+    ],
 )
 async def test_an_answer_that_breaks_off_is_unavailable(raw: bytes) -> None:
     async with talking(saying(raw), retries=0) as service:
@@ -317,13 +374,32 @@ async def test_an_answer_that_breaks_off_is_unavailable(raw: bytes) -> None:
     assert caught.value.check_id == "databases.unavailable"
 
 
-async def test_a_reset_connection_is_unavailable(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf"],
+    ids=["before-it", "amid-it"],
+)
+async def test_a_reset_connection_is_unavailable(
+    said: bytes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = asyncio.Event()
+    read_body = Exchange.read_body
+
+    def read(exchange: Exchange, chunk: bytes) -> None:
+        read_body(exchange, chunk)
+        seen.set()
+
+    monkeypatch.setattr(Exchange, "read_body", read)
+
     async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if said:
+            writer.write(said)
+            await seen.wait()
         linger = (1).to_bytes(4, "little") + bytes(4)
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         writer.transport.abort()
 
-    async with talking(reset, retries=0) as service:
+    async with talking(reset, retries=0, timeout=2) as service:
         with pytest.raises(DatabaseError, match="broke off") as caught:
             await service.get("/forecast")
     assert caught.value.check_id == "databases.unavailable"
@@ -345,8 +421,8 @@ _GZIP = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\
 
 @pytest.mark.parametrize(
     "raw",
-    [_HUGE, _HUGE[:-2001], _CHUNKS, _GZIP + _BOMB],
-    ids=["length", "only-announced", "chunks", "gzip"],
+    [_HUGE, _HUGE[:-2001], _HUGE.replace(b"2001", b"9" * 5000), _CHUNKS, _GZIP + _BOMB],
+    ids=["length", "only-announced", "absurd", "chunks", "gzip"],
 )
 async def test_an_answer_that_is_too_large_is_cut(
     raw: bytes, caplog: pytest.LogCaptureFixture
@@ -421,6 +497,13 @@ async def test_a_wait_that_is_longer_than_the_deadline_is_not_begun(
         await service.get("/")
     assert time.perf_counter() - began < 0.5
     assert len(weather.asked) == 1
+
+
+async def test_a_wait_that_is_no_moment_is_as_none(weather: Weather, service: HTTPService) -> None:
+    for asked in ["9" * 20, "01 Jan %s 00:00:00 GMT" % ("9" * 20), "01 Jan 0001 00:00:00 +2300"]:
+        weather.answers.append((503, {"Retry-After": f"Mon, {asked}"}, b""))
+        assert (await service.get("/")).status == 200
+    assert len(weather.asked) == 6
 
 
 @pytest.mark.slow

@@ -316,6 +316,59 @@ async def test_groups_and_distinct_rows_are_resumed_at(session: AsyncSession) ->
     assert [each.id for each in await agrees(session, entities)] == [3, 2, 1]
 
 
+async def refuses_order(session: AsyncSession, statement: Select[*tuple[Any, ...]]) -> None:
+    ways: list[dict[str, Any]] = [{"page": 1}, {}]
+    for way in ways:
+        with pytest.raises(DatabaseError, match=r"DISTINCT .* ordered by") as refused:
+            await paginate(session, statement, **way)
+        assert "select" in refused.value.hint
+
+
+async def test_distinct_rows_are_not_ordered_by_what_differs_within_one(
+    session: AsyncSession,
+) -> None:
+    await add_courses(session, 10)
+    titles = select(Course.title).distinct()
+    await refuses_order(session, titles.order_by(Course.id))
+    await refuses_order(session, titles.order_by(Course.title, Course.id.desc()))
+    await refuses_order(session, titles.order_by(Course.title + Course.slug))
+    await refuses_order(session, titles.order_by(func.random()))
+    await refuses_order(session, titles.order_by(func.length(Course.title) * func.random()))
+    taught = select(Teacher).join(Teacher.courses).distinct()
+    await refuses_order(session, taught.order_by(Course.title))
+    own = select(func.count()).where(Course.teacher_id == Teacher.id).scalar_subquery()
+    await refuses_order(session, taught.order_by(own))
+    n = func.count(Course.id).label("n")
+    groups = select(n).group_by(Course.teacher_id).distinct()
+    await refuses_order(session, groups.order_by(n, Course.teacher_id))
+
+
+async def test_distinct_rows_are_ordered_by_what_follows_from_what_they_show(
+    session: AsyncSession,
+) -> None:
+    await add_courses(session, 10)
+    titles = select(Course.title).distinct().order_by(func.lower(Course.title).desc())
+    assert await agrees(session, titles) == ["title 2", "title 1", "title 0"]
+    by_slug = [10, 1, 9, 8, 7, 6, 5, 4, 3, 2]
+    slugs = select(Course.id).distinct().order_by(Course.slug)
+    assert await agrees(session, slugs) == by_slug
+    taught = select(Teacher).join(Teacher.courses).distinct().order_by(func.lower(Teacher.name))
+    assert [each.id for each in await agrees(session, taught)] == [1, 2, 3]
+    lengths = select(func.length(Course.slug)).distinct().order_by(func.length(Course.slug).desc())
+    assert await agrees(session, lengths) == [3, 2]
+    n = func.count(Course.id).label("n")
+    groups = select(n).group_by(Course.teacher_id).distinct().order_by(n.desc())
+    assert await agrees(session, groups) == [3, 2]
+    own = select(func.count()).where(Course.teacher_id == Teacher.id).scalar_subquery()
+    counted = select(Teacher.name, own.label("own")).distinct().order_by(own.desc())
+    assert await agrees(session, counted) == [("T0", 3), ("T2", 2), ("T1", 2)]
+    by_name = select(Course.title.label("name")).distinct().order_by("name")
+    assert await agrees(session, by_name) == ["title 0", "title 1", "title 2"]
+    other = aliased(Course)
+    pairs = select(other.title, other.id).distinct().order_by(other.slug)
+    assert [identity for _, identity in await agrees(session, pairs)] == by_slug
+
+
 async def test_expressions_are_resumed_at(session: AsyncSession) -> None:
     await add_courses(session, 10)
     lowered = func.lower(Course.title)

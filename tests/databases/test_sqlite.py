@@ -163,6 +163,7 @@ async def run_writers(tmp_path: Path, processes: int, writers: int) -> None:
     file.close()
 
 
+@pytest.mark.slow
 async def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     await run_writers(tmp_path, processes=2, writers=25)
 

@@ -53,6 +53,15 @@ def test_an_unknown_bind_is_told_with_a_near_miss() -> None:
     assert "archiv" not in databases
 
 
+def test_a_bind_is_got_as_of_any_mapping() -> None:
+    databases = Databases({"default": "sqlite://", "cache": "redis://host"}, library=())
+    assert databases.get("nope") is databases.sql.get("cache") is None
+    assert databases.get("cache") is databases.redis.get("cache") is not None
+    with pytest.raises(UnknownDatabase) as caught:
+        databases["nope"]
+    assert str(caught.value).startswith("asked for database 'nope', which")
+
+
 def closed_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

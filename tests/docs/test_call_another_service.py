@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from tornado.httpserver import HTTPServer
@@ -34,10 +35,17 @@ class Weather(RequestHandler):
             self.write({"city": city, "degrees": 3.5 if city == "São Paulo" else "warm"})
 
 
+class Climate(RequestHandler):
+    def get(self, city: str) -> None:
+        self.write({"city": city})
+
+
 @pytest.fixture
 async def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
     listening, port = bind_unused_port()
-    server = HTTPServer(Tornado([("/v1/forecast", Weather)]))
+    server = HTTPServer(
+        Tornado([("/v1/forecast", Weather), ("/v1/cities/([^/]*)/climate", Climate)])
+    )
     server.add_socket(listening)
     overrides: dict[str, Any] = {
         "session.store": "memory://",
@@ -69,3 +77,21 @@ async def test_a_service_that_fails_is_not_the_visitors_fault(
     assert (await client.get("/trips/Oslo", headers=accept)).status_code == 503
     assert (await client.get("/trips/Oslo/overview")).json()["degrees"] is None
     assert "service 'weather': GET /forecast" in caplog.text
+
+
+@pytest.mark.parametrize("city", ["São Paulo", "U?lm", "U#lm", "50%25"], ids=ascii)
+async def test_what_a_visitor_wrote_is_asked_as_it_is(client: Client, city: str) -> None:
+    answer = await client.get(f"/trips/{quote(city, safe='')}/climate")
+    assert (answer.status_code, answer.json()["climate"]) == (200, {"city": city})
+
+
+@pytest.mark.parametrize("city", ["..", "%2e%2e", "%25252541", "a\\b", "x" * 9000], ids=len)
+async def test_a_path_that_cannot_be_sent_is_a_bad_request(
+    client: Client, city: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "tornkit.handlers")
+    url = f"/trips/{quote(city, safe='')}/climate".replace("/../", "/%2E%2E/")
+    answer = await client.get(url)
+    assert answer.status_code == 400
+    assert "service 'weather': a GET is not sent: the path" in caplog.text
+    assert "Traceback" not in caplog.text

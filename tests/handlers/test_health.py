@@ -106,6 +106,27 @@ async def test_a_process_that_ends_asks_nobody(start: StartSite) -> None:
     assert answer.json() == {"status": "unavailable", "draining": True, "parts": {}}
 
 
+async def test_all_who_ask_at_one_time_share_one_answer(start: StartSite) -> None:
+    client = await start(overrides=TWO, migrate=["default"])
+    asked = 0
+    release = asyncio.Event()
+
+    async def ping(_seconds: float = 0) -> None:
+        nonlocal asked
+        asked += 1
+        await release.wait()
+
+    bind: Any = client.application.databases["archive"]
+    bind.ping = ping
+    asking = [asyncio.create_task(client.application.health()) for _ in range(20)]
+    await asyncio.sleep(0)
+    asking[0].cancel()
+    release.set()
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+    assert asked == 1
+    assert [getattr(answer, "is_ready", None) for answer in answers] == [None, *[True] * 19]
+
+
 async def test_a_session_store_of_its_own_is_asked_too(start: StartSite) -> None:
     client = await start(overrides=TWO | LOCAL | {"session.store": "memory://"}, user_model=None)
     assert "session.store" in (await client.get("/health/ready")).json()["parts"]

@@ -214,6 +214,7 @@ class TestDriver:
         with pytest.raises(MissingDriver, match=r"tornkit\[redis\]"):
             await Application(settings, modules=[]).startup()
 
+    @pytest.mark.slow
     def test_it_is_imported_when_a_store_is_opened_and_not_before(self) -> None:
         code = (
             "import asyncio, sys, tornkit.application\n"

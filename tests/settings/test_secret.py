@@ -40,6 +40,7 @@ def test_the_generated_secret_is_kept_for_its_owner_only(project: Path) -> None:
     assert School.load("testing", project_dir=project).secret.get_secret_value() == first
 
 
+@pytest.mark.slow
 def test_processes_at_once_agree_on_the_secret(project: Path) -> None:
     with multiprocessing.get_context("fork").Pool(4) as pool:
         for number in range(40):

@@ -9,10 +9,12 @@ import textwrap
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import text
 
+from tests import services
 from tests.databases.mongo_server import MongoServer
 from tests.plugin import PLUGIN
 from tests.sessions.redis_server import RedisServer
@@ -290,6 +292,56 @@ async def test_a_redis_without_an_empty_number_is_told(tmp_path: Path) -> None:
                 await databases.prepare(Databases(urls, library=()), urls)
             async with Databases(urls, library=()) as configured:
                 assert await configured.redis["cache"].client.dbsize() == 0
+
+
+@pytest.mark.slow
+async def test_each_bind_of_redis_gets_a_number_of_its_own(tmp_path: Path) -> None:
+    with RedisServer("--databases", "4") as redis:
+        urls = {"sessions": f"{redis.url[:-1]}1", "cache": redis.url}
+        databases = TestDatabases(tmp_path)
+        await databases.prepare(Databases(urls, library=()), urls)
+        assert {url[-1] for url in databases.urls.values()} == {"2", "3"}
+        async with Databases(databases.urls, library=()) as own:
+            await own.redis["cache"].client.set("mine", 1)
+            await databases.empty(own, databases.urls)
+            assert await own.redis["cache"].client.get("mine") is None
+            # Still claimed: another run would not take it.
+            again = TestDatabases(tmp_path)
+            await again.prepare(Databases({"cache": redis.url}, library=()), {"cache": redis.url})
+            assert again.urls["cache"][-1] == "1"
+            await again.drop()
+        await databases.drop()
+        async with Databases({"cache": redis.url}, library=()) as configured:
+            assert await configured.redis["cache"].client.info("keyspace") == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["n" * 63, "with-dash", "MixedCase", "per%cent"])
+async def test_the_configured_database_is_never_the_runs_own(tmp_path: Path, name: str) -> None:
+    services.require("postgresql")
+    admin = Databases({"default": services.url("postgresql", "postgres")}, library=())
+    async with admin:
+        engine = admin.sql["default"].engine.execution_options(isolation_level="AUTOCOMMIT")
+        async with engine.connect() as connection:
+            quoted = connection.dialect.identifier_preparer.quote(name)
+            await connection.exec_driver_sql(f"CREATE DATABASE {quoted}")
+        try:
+            url = services.url("postgresql", quote(name))
+            urls = {"default": url, "archive": url}
+            databases = TestDatabases(tmp_path)
+            await databases.prepare(Databases(urls, library=()), urls)
+            assert len(set(databases.urls.values())) == 2
+            async with Databases(databases.urls, library=()) as own:
+                await own.sql["default"].ping()
+            await databases.drop()
+            names = await databases_of(services.url("postgresql", "postgres"))
+            async with engine.connect() as connection:
+                found = set(await connection.scalars(text("SELECT datname FROM pg_database")))
+            assert name in found
+            assert [each for each in found | set(names) if each.startswith(f"{name[:20]}_")] == []
+        finally:
+            async with engine.connect() as connection:
+                await connection.exec_driver_sql(f"DROP DATABASE {quoted}")
 
 
 def databases_toml(urls: Mapping[str, str]) -> str:

@@ -152,6 +152,7 @@ class Application(RoutedApplication):
             sees_health=make_health_watchers(settings),
         )
         self._draining = False
+        self._reading: asyncio.Future[Health] | None = None
         self._opened = contextlib.AsyncExitStack()
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -284,6 +285,12 @@ class Application(RoutedApplication):
         """
         if self._draining:
             return Health((), draining=True)
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.ensure_future(self._read_health())
+        # Anybody may ask: all who do so at one time are told the same.
+        return await asyncio.shield(self._reading)
+
+    async def _read_health(self) -> Health:
         parts = [
             Part(f"databases.{name}", bind.ping, bind.required)
             for name, bind in self.databases.items()

@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 from tornkit._rates import Rate
 from tornkit.accounts import Accounts
 from tornkit.application.stores import LIMITS, SESSIONS, Kinds, StoreRefused, bind_of, store_at
-from tornkit.cache import Cache, store_of
+from tornkit.cache import Cache, RedisCacheStore, store_of
 from tornkit.databases import Databases, metadata_of
 from tornkit.errors import CacheError, MailError, SessionError, SettingProblem, SettingsError
 from tornkit.handlers.site import SessionCookie
@@ -192,19 +192,27 @@ def make_cache(settings: Settings, package: str) -> Cache:
     """Return the cache, closed.
 
     Raises:
-        SettingsError: ``cache.store`` names no store.
+        SettingsError: ``cache.store`` names no store, or nothing names the site's keys in it.
     """
     cache = settings.cache
+    site = cache.prefix or package
     try:
         store = store_of(
-            cache.store, site=package, max_entries=cache.max_entries, max_bytes=cache.max_bytes
+            cache.store, site=site, max_entries=cache.max_entries, max_bytes=cache.max_bytes
         )
     except (CacheError, SessionError) as refused:
         scheme, colon, _ = cache.store.partition("://")
         shown = f"{scheme}://…" if colon else cache.store  # the rest may hold a password
+        raise _bad_setting(settings, "cache.store", shown, refused.message, refused.hint) from None
+    if isinstance(store, RedisCacheStore) and not site:
+        # Sites that begin their keys alike would show each other's values, and clear them.
         raise _bad_setting(
-            settings, "cache.store", shown, refused.message, refused.hint
-        ) from None
+            settings,
+            "cache.prefix",
+            cache.prefix,
+            "expected a name for the site's keys in Redis",
+            "give it one, or pass modules= as the name of a package",
+        )
     return Cache(store)
 
 

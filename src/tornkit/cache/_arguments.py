@@ -7,7 +7,7 @@ key can tell apart is accepted.
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import Enum
 from typing import Final
@@ -25,9 +25,10 @@ _MOMENTS: Final = frozenset({date, time, datetime})
 _BRACKETS: Final[dict[type[object], tuple[str, str]]] = {
     list: ("[", "]"),
     tuple: ("(", ")"),
-    set: ("{", "}"),
-    frozenset: ("{", "}"),
+    set: ("set(", ")"),
+    frozenset: ("frozenset(", ")"),
 }
+_UNORDERED: Final = frozenset({set, frozenset})
 
 
 def described(value: object) -> str:
@@ -42,15 +43,40 @@ def described(value: object) -> str:
     if kind in _LITERAL:
         return repr(value)
     if kind in _MOMENTS:
-        # The repr of a time zone may be another each time.
-        return f"{kind.__name__} {value.isoformat()}"  # type: ignore[attr-defined]
+        zone = _zone(getattr(value, "tzinfo", None))
+        return f"{kind.__name__} {value.isoformat()}{zone}"  # type: ignore[attr-defined]
     if isinstance(value, Enum):
-        return f"{kind.__module__}.{kind.__qualname__}.{value.name}"
+        return _member(value)
     if kind in _BRACKETS:
         left, right = _BRACKETS[kind]
         items = [described(item) for item in value]  # type: ignore[attr-defined]
-        return left + ", ".join(sorted(items) if left == "{" else items) + right
+        return left + ", ".join(sorted(items) if kind in _UNORDERED else items) + right
     if isinstance(value, dict) and kind is dict:
         pairs = [f"{described(name)}: {described(item)}" for name, item in value.items()]
         return "{" + ", ".join(sorted(pairs)) + "}"
     raise TypeError(kind.__name__)
+
+
+def _member(member: Enum) -> str:
+    """Return the name of an enum's member, with its value: some have no name of their own."""
+    kind = type(member)
+    name = f"{kind.__module__}.{kind.__qualname__}.{member.name}"
+    try:
+        return f"{name}={described(member.value)}"
+    except TypeError:
+        if kind.__members__.get(member.name) is member:
+            return name
+        raise TypeError(kind.__name__) from None
+
+
+def _zone(zone: tzinfo | None) -> str:
+    """Return what a moment's offset does not say of its zone: when it will be another.
+
+    The repr of a zone may be another each time.
+    """
+    if zone is None or zone.utcoffset(None) is not None:
+        return ""
+    name = getattr(zone, "key", None) or getattr(zone, "zone", None)  # of zoneinfo, of pytz
+    if not isinstance(name, str):
+        raise TypeError(type(zone).__name__)
+    return f"[{name}]"

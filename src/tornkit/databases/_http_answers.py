@@ -23,6 +23,11 @@ _SHOWN_BODY: Final = 4096  # bytes of it that an error keeps
 _NOT_MODIFIED: Final = 304
 _LISTED: Final = 3  # problems of an answer that a message tells
 
+# Python's own encodings, which no service means; they raise, warn or take their time.
+_NO_CHARSETS: Final = frozenset(
+    {"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"}
+)
+
 T = TypeVar("T")
 
 
@@ -74,9 +79,11 @@ class Answer:
         _, _, named = self.headers.get("Content-Type", "").lower().partition("charset=")
         try:
             known = codecs.lookup(named.partition(";")[0].strip(" \"'") or "utf-8").name
-            return self.body.decode(known, "replace")
-        except LookupError:  # no encoding, or none of text
-            return self.body.decode("utf-8", "replace")
+            if known.replace("-", "_") not in _NO_CHARSETS:
+                return self.body.decode(known, "replace")
+        except (LookupError, ValueError):  # no encoding, or none of text
+            pass
+        return self.body.decode("utf-8", "replace")
 
     @overload
     def json(self) -> Any: ...
@@ -123,10 +130,10 @@ def _problems(error: pydantic.ValidationError) -> str:
 def refusal(answer: Answer) -> ServiceError | None:
     """Return the error of an answer that says no, or points elsewhere."""
     status = answer.status
-    if status < 300 or status == _NOT_MODIFIED:
+    if 200 <= status < 300 or status == _NOT_MODIFIED:
         return None
     what = f"answered {status} {printable(answer.reason)} after {answer.seconds:.2f} s"
-    if status < 400:
+    if 300 <= status < 400:
         what += f" and points to {_target(answer)}, which is not followed"
     return answer._call.error(what, status=status, body=answer.body)
 

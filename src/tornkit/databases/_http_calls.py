@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from tornado.iostream import StreamClosedError
-from tornado.simple_httpclient import SimpleAsyncHTTPClient
+from tornado.simple_httpclient import SimpleAsyncHTTPClient, _HTTPConnection
 from tornado.tcpclient import TCPClient
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Exchange:
         name, _, value = line.partition(":")
         if name.lower() == "content-length" and self._has_body:
             length = value.strip()
-            if length.isascii() and length.isdigit() and int(length) > self._limit:
+            if length.isascii() and length.isdigit() and self._is_beyond(length.lstrip("0")):
                 self._refuse()
 
     def read_body(self, chunk: bytes) -> None:
@@ -85,6 +85,10 @@ class Exchange:
         self.body += chunk
         if len(self.body) > self._limit:
             self._refuse()
+
+    def _is_beyond(self, length: str) -> bool:
+        # Python reads no number of thousands of digits.
+        return len(length) > len(str(self._limit)) or int(length or "0") > self._limit
 
     def _refuse(self) -> None:
         self.too_large = True
@@ -102,15 +106,32 @@ class _Connections(TCPClient):
         return await _current.get().connect(asyncio.ensure_future(super().connect(*given, **more)))
 
 
+class _Connection(_HTTPConnection):
+    """End the call also where an error closes the connection amid a body.
+
+    Tornado's raises that error where nobody is to catch it, and the call goes on for ever.
+    """
+
+    def on_connection_close(self) -> None:
+        error = self.stream.error
+        if error is None:
+            super().on_connection_close()
+        elif self.final_callback is not None:
+            self._handle_exception(type(error), error, error.__traceback__)
+
+
+class _Client(SimpleAsyncHTTPClient):
+    def _connection_class(self) -> type[_HTTPConnection]:
+        return _Connection
+
+
 class Calls:
     """The calls to one service; at most ``limit`` at a time."""
 
     def __init__(self, limit: int) -> None:
         self._free = asyncio.Semaphore(limit)
         self._running: dict[asyncio.Future[HTTPResponse], Exchange] = {}
-        self._client = SimpleAsyncHTTPClient(
-            force_instance=True, max_clients=limit, max_body_size=_UNLIMITED
-        )
+        self._client = _Client(force_instance=True, max_clients=limit, max_body_size=_UNLIMITED)
         self._client.tcp_client.close()
         self._client.tcp_client = _Connections(resolver=self._client.resolver)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -17,10 +18,10 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 from uuid import UUID
 
 from tornkit import encoding
-from tornkit._text import printable
+from tornkit._text import did_you_mean, listing, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 __all__ = [
     "HINT",
@@ -29,7 +30,10 @@ __all__ = [
     "Arguments",
     "BaseURL",
     "Refused",
+    "RefusedText",
     "body_of",
+    "check_mapping",
+    "check_names",
     "header",
     "query",
 ]
@@ -48,11 +52,17 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _BAD_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
 _NOT_YOURS: Final = frozenset({"connection", "content-length", "host", "transfer-encoding"})
 _PATH_SAFE: Final = "/%:@!$&'()*+,;=~"
+_LONGEST_PATH: Final = 8000  # characters; servers take heads of 8 KB or little more
+_DECODINGS: Final = 3
 _PORTS: Final = {"http": 80, "https": 443}
 
 
 class Refused(ValueError):
     """What cannot be sent; the message quotes no value."""
+
+
+class RefusedText(Refused):
+    """Text that cannot be sent, be it a visitor's."""
 
 
 class Arguments(TypedDict, total=False):
@@ -118,25 +128,29 @@ class BaseURL:
         """Return the URL of ``path`` below this one.
 
         Raises:
-            Refused: it leads elsewhere, or is not only a path.
+            RefusedText: it leads elsewhere, or is not only a path.
         """
+        if len(path) > _LONGEST_PATH:
+            raise RefusedText(f"the path is longer than {_LONGEST_PATH} characters")
         if _WHOLE_URL.match(path):
-            raise Refused("the path is a URL of its own; give what comes after the base URL")
+            raise RefusedText("the path is a URL of its own; give what comes after the base URL")
         if "?" in path or "#" in path:
-            raise Refused("the path holds a ? or a #; give a query as params=, or encode it")
+            raise RefusedText("the path holds a ? or a #; give a query as params=, or encode it")
         relative = _encoded(path)
         slash = "" if not relative or relative.startswith("/") else "/"
         return f"{self.shown}{slash}{relative}"
 
 
 def _encoded(path: str) -> str:
-    decoded, once = path, ""
-    while decoded != once:  # %252e%252e is .. to who decodes twice
+    decoded = path
+    for _ in range(_DECODINGS + 1):  # %252e%252e is .. to who decodes twice
         once, decoded = decoded, unquote(decoded, errors="surrogateescape")
         if _CONTROL.search(once):
-            raise Refused("the path holds a control character")
+            raise RefusedText("the path holds a control character")
         if "\\" in once or any(part in {".", ".."} for part in once.split("/")):
-            raise Refused("the path holds . or .. or a backslash, which lead elsewhere")
+            raise RefusedText("the path holds . or .. or a backslash, which lead elsewhere")
+    if decoded != once:
+        raise RefusedText(f"the path is percent-encoded more than {_DECODINGS} times")
     return quote(_STRAY_PERCENT.sub("%25", path), safe=_PATH_SAFE)
 
 
@@ -149,6 +163,32 @@ def _basic(user: str | None, password: str | None) -> str:
     return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
 
 
+# --- what is given -----------------------------------------------------------------------
+
+
+def check_names(given: Mapping[str, Any]) -> None:
+    """Refuse arguments that a request does not have.
+
+    Raises:
+        TypeError: as a function does.
+    """
+    known = Arguments.__optional_keys__
+    for name in given:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"there are {listing(known)}"
+            raise TypeError(f"a request has no argument {printable(name)!r}; {hint}")
+
+
+def check_mapping(given: object, what: str) -> None:
+    """Refuse what is no mapping.
+
+    Raises:
+        Refused: with what messages call it.
+    """
+    if not isinstance(given, Mapping):
+        raise Refused(f"{what}: a {type(given).__name__} is no mapping of names to values")
+
+
 # --- parameters and headers --------------------------------------------------------------
 
 
@@ -156,18 +196,16 @@ def query(params: Mapping[str, Any] | None) -> str:
     """Return ``params`` as a query, such as ``?city=Oslo&day=1``, or "".
 
     Raises:
-        Refused: a name or value holds a control character, or is no text, number or date.
+        Refused: a value is no text, number or date.
     """
     pairs = _pairs(params or {}, "params")
-    for name, value in pairs:
-        if _CONTROL.search(name) or _CONTROL.search(value):
-            raise Refused(f"params: {printable(name)!r} holds a control character")
-    return "?" + urlencode(pairs, quote_via=quote) if pairs else ""
+    return "?" + urlencode(pairs, errors="replace", quote_via=quote) if pairs else ""
 
 
 def _pairs(given: Mapping[str, Any], what: str) -> list[tuple[str, str]]:
     """Return names and values as text: None is left out, a list repeats its name."""
     pairs: list[tuple[str, str]] = []
+    check_mapping(given, what)
     for name, value in given.items():
         several = isinstance(value, list | tuple | set | frozenset)
         items: Iterable[Any] = value if several else [value]
@@ -187,22 +225,25 @@ def _text(value: Any, name: str, what: str) -> str:
     raise Refused(f"{what}: {printable(name)!r} is a {type(value).__name__}, no text or number")
 
 
-def header(name: str, value: Any) -> tuple[str, str]:
+def header(name: Any, value: Any) -> tuple[str, str]:
     """Return a header that can be sent; a secret, as of pydantic, gives its value.
 
     Raises:
-        Refused: it could end the header and begin another, or is not for a caller to set.
+        RefusedText: it could end the header and begin another.
+        Refused: it is no text, or not for a caller to set.
     """
     secret = getattr(value, "get_secret_value", None)
     text = secret() if secret is not None else value
-    if not _TOKEN.fullmatch(name):
+    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
         raise Refused(f"headers: {printable(name)!r} is no name of a header")
     if name.lower() in _NOT_YOURS:
         raise Refused(f"headers: {name} is set by the connection itself")
-    if not isinstance(text, str) or _BAD_VALUE.search(text) or text != text.strip():
-        raise Refused(
-            f"headers: the value of {name} is no text, or holds control characters, characters "
-            "beyond Latin-1 or spaces around it"
+    if not isinstance(text, str):
+        raise Refused(f"headers: the value of {name} is a {type(text).__name__}, no text")
+    if _BAD_VALUE.search(text) or text != text.strip():
+        raise RefusedText(
+            f"headers: the value of {name} holds control characters, characters beyond Latin-1 "
+            "or spaces around it"
         )
     return name, text
 
@@ -211,7 +252,7 @@ def body_of(given: Arguments) -> tuple[bytes | None, str]:
     """Return the body to send and its type, or None and "".
 
     Raises:
-        Refused: more than one is given.
+        Refused: more than one is given, or none of the kind that its name says.
         EncodingError: JSON does not carry it.
     """
     if len({"json", "form", "body"} & given.keys()) > 1:
@@ -224,4 +265,6 @@ def body_of(given: Arguments) -> tuple[bytes | None, str]:
     body = given.get("body")
     if isinstance(body, str):
         return body.encode("utf-8", "replace"), "text/plain; charset=utf-8"
+    if not isinstance(body, bytes | None):
+        raise Refused(f"body: a {type(body).__name__} is neither bytes nor text; is it json=?")
     return (body, "application/octet-stream") if body is not None else (None, "")

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tornado.httpclient import HTTPRequest
-from tornado.simple_httpclient import HTTPStreamClosedError, HTTPTimeoutError
+from tornado.iostream import StreamClosedError
 
-from tornkit._text import printable
 from tornkit.databases._http_answers import Answer
 from tornkit.databases._http_calls import Exchange
 from tornkit.databases._http_retries import is_transient, pause
+from tornkit.databases.bind import first_line
 from tornkit.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -91,13 +91,14 @@ class Sender:
 
     async def _try(self, attempts: _Attempts) -> Answer | DatabaseError:
         request = attempts.request
+        exchange = Exchange(self._max_body_size, has_body=request.call.method != "HEAD")
+        sent = self._tornados(request)  # before there is a place that an error could keep
         attempts.stage = "found no free connection"
         await self._calls.wait()
         attempts.stage = "got no whole answer"
-        exchange = Exchange(self._max_body_size, has_body=request.call.method != "HEAD")
         try:
-            response = await self._calls.run(self._tornados(request), exchange)
-        except (OSError, UnicodeError, HTTPStreamClosedError, HTTPTimeoutError) as error:
+            response = await self._calls.run(sent, exchange)
+        except Exception as error:  # noqa: BLE001 - what a service sends makes it raise anything
             return self._failure(attempts, exchange, error)
         if exchange.too_large:  # and all of it was here before it could be cut
             return self._too_large(request)
@@ -170,5 +171,7 @@ def unavailable(what: str) -> DatabaseError:
 
 
 def line(error: BaseException) -> str:
-    """Return an error in one line."""
-    return printable(str(error) or type(error).__name__, limit=200)
+    """Return an error in one line; of a closed stream, what closed it."""
+    if isinstance(error, StreamClosedError):
+        error = error.real_error or error
+    return first_line(str(error)) or type(error).__name__

@@ -38,7 +38,7 @@ from sqlalchemy.sql.visitors import iterate
 from sqlalchemy.types import UserDefinedType
 
 from tornkit._text import printable
-from tornkit.databases._uniqueness import sources, unique_columns
+from tornkit.databases._uniqueness import is_shown, sources, unique_columns
 from tornkit.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def ordering_of(statement: Select[*tuple[Any, ...]], dialect: Dialect) -> Orderi
     """Return the order of a statement's rows, completed until no two rows are equal in it.
 
     Raises:
-        DatabaseError: it has none.
+        DatabaseError: it has none, or by what rows differ in that ``DISTINCT`` makes one of.
         CannotResume: it cannot be read, or not be completed.
     """
     given = [_read(clause, statement) for clause in statement._order_by_clauses]
@@ -171,6 +171,8 @@ def ordering_of(statement: Select[*tuple[Any, ...]], dialect: Dialect) -> Orderi
             "a list in pages needs an order: the statement has no order_by()",
             hint="order it, as in select(Course).order_by(Course.title)",
         )
+    if statement._distinct and not statement._distinct_on:
+        _check_distinct(statement, [expression for expression, _, _ in given])
     tables = sources(statement)
     more = unique_columns(statement, tables, [expression for expression, _, _ in given])
     if more is None:
@@ -186,6 +188,17 @@ def ordering_of(statement: Select[*tuple[Any, ...]], dialect: Dialect) -> Orderi
         for expression, descending, nulls_first in given
     )
     return Ordering(tuple(keys), dialect)
+
+
+def _check_distinct(statement: Select[*tuple[Any, ...]], given: list[ColumnElement[Any]]) -> None:
+    """Refuse an order that would have to be selected too, and so make rows differ."""
+    for expression in given:
+        if not is_shown(expression, statement):
+            raise DatabaseError(
+                f"a list in pages of DISTINCT rows is ordered by {printable(expression)}, which"
+                " they do not show",
+                hint="select it too, or use group_by() in place of distinct()",
+            )
 
 
 _Read = tuple[ColumnElement[Any], bool, bool | None]

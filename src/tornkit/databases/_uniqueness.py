@@ -25,6 +25,7 @@ from sqlalchemy.sql.elements import (
     ClauseList,
     _textual_label_reference,
 )
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import CTE, Subquery
 from sqlalchemy.sql.visitors import iterate
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import FromClause
 
-__all__ = ["Sources", "sources", "unique_columns"]
+__all__ = ["Sources", "is_shown", "sources", "unique_columns"]
 
 _Statement = Select[*tuple[Any, ...]]
 _Columns = list[Any]  # of column elements, of whichever of SQLAlchemy's kinds
@@ -84,11 +85,11 @@ def _unique(
 ) -> _Columns | None:
     if statement._distinct_on:
         return None
-    if statement._group_by_clauses:
-        return _groups(statement)
     have = set(known)
     if statement._distinct:
         return _distinct([*statement.selected_columns], have)
+    if statement._group_by_clauses:
+        return _groups(statement)
     return _of_all(tables.members, have)
 
 
@@ -110,7 +111,7 @@ def _groups(statement: _Statement) -> _Columns | None:
 
 def _distinct(columns: _Columns, have: set[ColumnElement[Any]]) -> _Columns:
     """Return columns that tell distinct rows apart: of a table, one of its keys is enough."""
-    plain = [column.element if isinstance(column, Label) else column for column in columns]
+    plain = _plain(columns)
     selected, found = set(plain), list[ColumnElement[Any]]()
     done: set[Any] = set()
     for column in plain:
@@ -124,6 +125,39 @@ def _distinct(columns: _Columns, have: set[ColumnElement[Any]]) -> _Columns:
             done.add(table)
             found += _best(inside, have)
     return found
+
+
+def _plain(columns: Iterable[Any]) -> _Columns:
+    return [column.element if isinstance(column, Label) else column for column in columns]
+
+
+def is_shown(expression: ColumnElement[Any], statement: _Statement) -> bool:
+    """Tell whether rows of a statement that show the same are equal in an expression.
+
+    It is one of those selected, or made of their columns, or of those of a table whose key
+    is selected.
+    """
+    plain = _plain(statement.selected_columns)
+    if any(expression.compare(column) for column in plain):
+        return True
+    selected = {column for column in plain if isinstance(column, ColumnClause)}
+    parts = [*iterate(expression)]
+    if any(isinstance(part, FunctionElement) and not _columns_of(part) for part in parts):
+        return False  # random() differs each time
+    columns = _columns_of(expression)
+    return bool(columns) and all(_follows(column, selected) for column in columns)
+
+
+def _columns_of(expression: Any) -> _Columns:
+    return [part for part in iterate(expression) if isinstance(part, ColumnClause)]
+
+
+def _follows(column: ColumnClause[Any], selected: set[Any]) -> bool:
+    """Tell whether a column has one value for each combination of those selected."""
+    if column in selected:
+        return True
+    table = column.table
+    return table is not None and any(selected.issuperset(key) for key in _candidates(table))
 
 
 def _of_all(members: Iterable[FromClause], have: set[ColumnElement[Any]]) -> _Columns | None:

@@ -8,15 +8,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from tornkit._text import did_you_mean, listing, printable
 from tornkit.errors import DatabaseError, MissingDriver
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["PING_TIMEOUT", "Bind", "missing_driver", "options_of"]
+__all__ = [
+    "PING_TIMEOUT",
+    "Bind",
+    "check_files",
+    "first_line",
+    "missing_driver",
+    "options_of",
+]
 
 PING_TIMEOUT = 5.0
 """Seconds that a ping waits unless told otherwise."""
@@ -111,6 +119,37 @@ def options_of(kind: type[Options], name: str, what: str, given: Mapping[str, An
                 check_id="databases.option",
             )
     return kind(**given)
+
+
+def check_files(name: str, given: Mapping[str, object]) -> None:
+    """Refuse files that a URL names and that cannot be read, such as certificates.
+
+    Args:
+        name: the bind.
+        given: option → path.
+
+    Raises:
+        DatabaseError: with the option and the path.
+    """
+    for option, path in given.items():
+        try:
+            Path(str(path)).open("rb").close()
+        except (OSError, ValueError) as error:  # a path may hold a NUL
+            reason = getattr(error, "strerror", None) or str(error)
+            raise DatabaseError(
+                f"database {name!r}: {option} names a file that cannot be read: "
+                f"{printable(path, limit=200)} ({reason})",
+                hint="check the URL, and who may read the file",
+                check_id="databases.url",
+            ) from None
+
+
+def first_line(words: str, hidden: Iterable[str] = ()) -> str:
+    """Return the first line of a driver's words in printable form, what is hidden as ``***``."""
+    line = next(iter(words.splitlines()), "")
+    for secret in hidden:
+        line = line.replace(secret, "***")
+    return printable(line, limit=200)
 
 
 def missing_driver(

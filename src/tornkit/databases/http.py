@@ -21,7 +21,10 @@ from tornkit.databases._http_requests import (
     Arguments,
     BaseURL,
     Refused,
+    RefusedText,
     body_of,
+    check_mapping,
+    check_names,
     header,
     query,
 )
@@ -85,6 +88,7 @@ class HTTPService(Bind):
         self.url = self._base.shown
         self.outgoing_headers: Callable[[], Mapping[str, str]] = dict
         self._headers = self._own_headers()
+        self._pinged = self._ping_call()
         self._calls: Calls | None = None
         self._tls: ssl.SSLContext | None = None
 
@@ -111,10 +115,10 @@ class HTTPService(Bind):
         Raises:
             DatabaseError: it does not answer, or not well.
         """
-        if self.options.ping_path is None:
+        if self._pinged is None:
             await self._touch(timeout)
             return
-        request = Request(self._call("GET", self.options.ping_path), headers=self._headers)
+        request = Request(self._pinged, headers=self._headers)
         answer = await self._sender().send(request, timeout)
         if (error := refusal(answer)) is not None:
             raise unavailable(error.message) from error
@@ -162,15 +166,18 @@ class HTTPService(Bind):
         Args:
             method: GET, HEAD, OPTIONS, POST, PUT, PATCH or DELETE; the first three are tried
                 again on failed connections, 429, 502, 503 and 504, as time permits.
-            path: percent-encoded where it is not plain; neither ``..`` nor a query.
+            path: neither ``..`` nor a query; what varies goes through
+                ``urllib.parse.quote(…, safe="")``.
             given: ``params``, ``headers``, ``json``, ``form``, ``body``, ``timeout``,
                 ``raise_error``; see `Arguments`.
 
         Raises:
             ServiceError: the service says no, points elsewhere, or answers too much.
             DatabaseError: it cannot be reached, gives no answer in time, or the request is
-                one that cannot be sent.
+                one that cannot be sent; its path or a header may be a visitor's fault.
+            TypeError: there is no such argument.
         """
+        check_names(given)
         sender = self._sender()
         request = self._request(self._call(method, path), given)
         answer = await sender.send(request, given.get("timeout", self.options.timeout))
@@ -188,8 +195,7 @@ class HTTPService(Bind):
         try:
             return Call(self.name, method, path, self._base.join(path))
         except Refused as refused:
-            what = f"service {self.name!r}: a {method} is not sent: {refused}"
-            raise DatabaseError(what) from None
+            raise _not_sent(f"service {self.name!r}: a {method}", refused) from None
 
     def _request(self, call: Call, given: Arguments) -> Request:
         try:
@@ -205,7 +211,7 @@ class HTTPService(Bind):
                 retries=self.options.retries if call.method in SAFE_METHODS else 0,
             )
         except Refused as refused:
-            raise DatabaseError(f"{call} is not sent: {refused}") from None
+            raise _not_sent(str(call), refused) from None
 
     def _sender(self) -> Sender:
         return Sender(
@@ -219,6 +225,24 @@ class HTTPService(Bind):
         if self._calls is None:
             raise self._not_open()
         return self._calls
+
+    def _ping_call(self) -> Call | None:
+        """Return what a ping asks, or None where it only connects.
+
+        Raises:
+            DatabaseError: the option is no path below the base URL.
+        """
+        path = self.options.ping_path
+        if path is None:
+            return None
+        try:
+            if not isinstance(path, str):
+                raise Refused("the path is no text")
+            return Call(self.name, "GET", path, self._base.join(path))
+        except Refused as refused:
+            raise DatabaseError(
+                f"database_options.{self.name}.ping_path: {refused}", check_id="databases.option"
+            ) from None
 
     def _own_headers(self) -> dict[str, str]:
         """Return what every request carries.
@@ -236,11 +260,19 @@ class HTTPService(Bind):
             ) from None
 
 
+def _not_sent(what: str, refused: Refused) -> DatabaseError:
+    by_visitor = isinstance(refused, RefusedText)
+    return DatabaseError(
+        f"{what} is not sent: {refused}", check_id="databases.request" if by_visitor else None
+    )
+
+
 def _merged(*given: Mapping[str, Any] | None) -> dict[str, str]:
     """Return headers checked, a later one in the place of an earlier of its name."""
     merged: dict[str, tuple[str, str]] = {}
-    for headers in given:
-        for name, value in (headers or {}).items():
+    for headers in (each for each in given if each):
+        check_mapping(headers, "headers")
+        for name, value in headers.items():
             merged[name.lower()] = header(name, value)
     return dict(merged.values())
 

@@ -8,10 +8,16 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tornkit._text import printable
 from tornkit.databases._mongodb_pool import settle, shielded_pool
 from tornkit.databases._mongodb_urls import HINT, MongoURL, read_url
-from tornkit.databases.bind import PING_TIMEOUT, Bind, missing_driver, options_of
+from tornkit.databases.bind import (
+    PING_TIMEOUT,
+    Bind,
+    check_files,
+    first_line,
+    missing_driver,
+    options_of,
+)
 from tornkit.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -31,6 +37,7 @@ _IN_URL: Final = {
     "connect_timeout": "connectTimeoutMS",
     "timeout": "timeoutMS",
 }
+_FILES: Final = ("tlsCAFile", "tlsCertificateKeyFile", "tlsCRLFile")
 _PLACE: Final = re.compile(r"\[?(?P<host>[\w.:%-]+?)\]?:(?P<port>[0-9]{1,5}): ")
 _DETAILS: Final = re.compile(r" \(configured timeouts:.*|, Timeout: .*|, full error: .*")
 _SIGN_IN: Final = frozenset({18, 8000})  # MongoDB's code, and that of Atlas
@@ -100,7 +107,8 @@ class MongoDatabase(Bind):
         """Import PyMongo and make a client; the first operation connects. Twice is once.
 
         Raises:
-            DatabaseError: PyMongo knows an option of the URL not, or not its value.
+            DatabaseError: PyMongo knows an option of the URL not, or not its value; a file
+                that it names cannot be read.
             MissingDriver: it is not installed.
         """
         if self._client is not None:
@@ -113,6 +121,10 @@ class MongoDatabase(Bind):
         except ImportError as error:
             raise missing_driver(self.name, "pymongo", "mongodb", error) from error
         self._errors = errors
+        given = self._parts.options
+        check_files(
+            self.name, {file: given[file.lower()] for file in _FILES if file.lower() in given}
+        )
         problem = ""
         try:
             with warnings.catch_warnings():
@@ -120,7 +132,7 @@ class MongoDatabase(Bind):
                 warnings.simplefilter("error", UserWarning)
                 arguments = {**self._arguments(), "_pool_class": shielded_pool(Pool, self._strays)}
                 self._client = AsyncMongoClient(self._given_url, **arguments)
-        except (errors.PyMongoError, ValueError, TypeError, UserWarning) as error:
+        except (errors.PyMongoError, OSError, ValueError, TypeError, UserWarning) as error:
             problem = self._line(error)
         if problem:  # outside the handler: the error may quote the password
             raise DatabaseError(
@@ -214,10 +226,8 @@ class MongoDatabase(Bind):
         )
 
     def _line(self, error: BaseException) -> str:
-        line = next(iter(str(error).splitlines()), "")
-        for secret in self._parts.secrets:
-            line = line.replace(secret, "***")
-        return printable(_DETAILS.sub("", line), limit=200) or type(error).__name__
+        words = _DETAILS.sub("", str(error))
+        return first_line(words, self._parts.secrets) or type(error).__name__
 
 
 def _refuses_sign_in(error: BaseException) -> bool:

@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tornkit._redis import URL_HINT, read_place
-from tornkit._text import printable
 from tornkit.databases._redis_pool import (
     NoFreeConnection,
     fair_pool,
     is_signed_by,
     signing_connection,
 )
-from tornkit.databases.bind import PING_TIMEOUT, Bind, missing_driver, options_of
+from tornkit.databases.bind import (
+    PING_TIMEOUT,
+    Bind,
+    check_files,
+    first_line,
+    missing_driver,
+    options_of,
+)
 from tornkit.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RedisDatabase", "RedisOptions"]
 
+_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _DECODED: Final = {"true": True, "false": False}
 _REFUSED: Final = "refuses the command for now"
 # redis-py's errors and what they mean; the first that fits.
@@ -103,7 +110,12 @@ class RedisDatabase(Bind):
         return self._client
 
     async def open(self) -> None:
-        """Import redis-py and make a pool; the first command connects. Twice is once."""
+        """Import redis-py and make a pool; the first command connects. Twice is once.
+
+        Raises:
+            DatabaseError: a file that the URL names cannot be read.
+            MissingDriver: it is not installed.
+        """
         if self._client is not None:
             return
         try:
@@ -128,6 +140,7 @@ class RedisDatabase(Bind):
             "protocol": 2,
             "decode_responses": self._decodes,
         }
+        check_files(self.name, {option: parts[option] for option in _FILES if option in parts})
         if not self._given_url.startswith("unix:"):
             parts["socket_keepalive"] = True
         kind = signing_connection(parts.pop("connection_class"), self, redis.RedisError)
@@ -179,10 +192,9 @@ class RedisDatabase(Bind):
     def _unavailable(self, what: str, error: BaseException, hint: str = "") -> DatabaseError:
         # Of a command in a pipeline the error quotes all of it, with its values.
         reason = str(error).rpartition("caused error: ")[2].strip()
-        line = next(iter(reason.splitlines()), "")
-        if password := unquote(urlsplit(self._given_url).password or ""):
-            line = line.replace(password, "***")
-        told = f" ({printable(line, limit=200)})" if line else ""
+        password = unquote(urlsplit(self._given_url).password or "")
+        line = first_line(reason, [password] if password else [])
+        told = f" ({line})" if line else ""
         return DatabaseError(
             f"database {self.name!r}: {what}{told}",
             hint=hint,

@@ -219,7 +219,8 @@ class SQLDatabase(Bind):
             raise self._no_answer(timeout) from error
 
     async def _select_one(self) -> None:
-        async with self.connect(write=False) as connection:
+        # Not from the pool of the blocks: one whose connections are all in use is busy, not dead.
+        async with self.connect(write=False, prompt=True) as connection:
             await connection.execute(text("SELECT 1"))
 
     def explain(self, error: BaseException) -> DatabaseError | None:

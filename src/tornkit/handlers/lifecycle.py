@@ -52,6 +52,7 @@ _log = logging.getLogger("tornkit.handlers")
 _DATABASE_STATUS: dict[str | None, int] = {
     "databases.unavailable": 503,
     "databases.refused": 502,
+    "databases.request": 400,
     "databases.stale": 409,
 }
 

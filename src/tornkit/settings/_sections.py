@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 _COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_KEY_PREFIX = re.compile(r"[A-Za-z0-9_.-]{0,100}")
 
 
 class Section(BaseModel):
@@ -139,10 +140,17 @@ class LimitSettings(Section):
     store: str = ""
 
 
+def _key_prefix(value: str) -> str:
+    if not _KEY_PREFIX.fullmatch(value):
+        raise ValueError("expected up to 100 letters, digits, and _ . -")
+    return value
+
+
 class CacheSettings(Section):
     """Where computed values are kept; the limits are those of ``memory://``, for each worker."""
 
     store: str = "memory://"
+    prefix: Annotated[str, AfterValidator(_key_prefix)] = ""
     max_entries: int = Field(default=10_000, ge=1)
     max_bytes: int = Field(default=32 * 1024 * 1024, ge=1)
 

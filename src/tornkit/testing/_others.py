@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from tornkit.databases import Databases
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MongoCopy", "RedisNumber"]
 
-_CLAIM: Final = "tornkit-tests:{number}"  # kept beside what the number holds
+_CLAIM: Final = "tornkit-tests"  # the only key of a number that is claimed
 _CLAIM_SECONDS: Final = 3600  # a run that was killed lets go then
 _NUMBERS: Final = range(15, 0, -1)
 
@@ -34,7 +34,9 @@ class MongoCopy:
     def __init__(self, name: str, url: str) -> None:
         self._name = name
         parts = urlsplit(url)
-        self.url = urlunsplit(parts._replace(path=f"{parts.path}_test_{os.getpid()}"))
+        ending = f"_test_{os.getpid()}_{name[:20]}"
+        # MongoDB takes names of fewer than 64 bytes.
+        self.url = urlunsplit(parts._replace(path=parts.path[: 64 - len(ending)] + ending))
 
     async def create(self) -> None:
         """Ask the server whether it is there; databases make themselves.
@@ -69,7 +71,6 @@ class RedisNumber:
 
     def __init__(self, name: str, url: str) -> None:
         self._name, self._configured, self.url = name, url, ""
-        self._number = 0
 
     async def create(self) -> None:
         """Claim an empty one, so that no other run takes it.
@@ -78,45 +79,47 @@ class RedisNumber:
             DatabaseError: the server does not answer, or none is empty.
         """
         async with _opened(self._name, self._configured) as databases:
-            bind = databases.redis[self._name]
-            await bind.ping()
-            for number in _NUMBERS:
-                if await self._claim(bind.client, number):
-                    return
+            await databases.redis[self._name].ping()
+        for number in _NUMBERS:
+            if await self._claim(_numbered(self._configured, number)):
+                return
         raise DatabaseError(
             f"database {self._name!r}: none of the numbers 1 to 15 of its Redis is empty",
             hint="name a Redis for tests in settings.testing.toml, or empty one",
         )
 
-    async def _claim(self, client: Any, number: int) -> bool:
-        claim = _CLAIM.format(number=number)
-        if not await client.set(claim, os.getpid(), nx=True, ex=_CLAIM_SECONDS):
-            return False
-        url = _numbered(self._configured, number)
+    async def _claim(self, url: str) -> bool:
         async with _opened(self._name, url) as databases:
-            is_empty = await databases.redis[self._name].client.dbsize() == 0
-        if is_empty:
-            self._number, self.url = number, url
-        else:
-            await client.delete(claim)
-        return is_empty
+            client = databases.redis[self._name].client
+            try:
+                claimed = await client.set(_CLAIM, os.getpid(), nx=True, ex=_CLAIM_SECONDS)
+            except Exception as error:
+                # By its name, for redis-py need not be installed: the server has fewer numbers.
+                if type(error).__name__ == "ResponseError":
+                    return False
+                raise
+            if claimed and await client.dbsize() == 1:
+                self.url = url
+            elif claimed:
+                await client.delete(_CLAIM)
+        return bool(self.url)
 
     def copy(self, folder: Path) -> str:
         """Return its URL, the same for all tests."""
         return self.url
 
     async def empty(self, bind: RedisDatabase) -> None:
-        """Flush it."""
-        await bind.client.flushdb()
+        """Flush it; the claim stays."""
+        async with bind.client.pipeline() as together:
+            together.flushdb()
+            together.set(_CLAIM, os.getpid(), ex=_CLAIM_SECONDS)
+            await together.execute()
 
     async def drop(self) -> None:
         """Flush it and give it back."""
-        if not self._number:
-            return
-        async with _opened(self._name, self.url) as databases:
-            await self.empty(databases.redis[self._name])
-        async with _opened(self._name, self._configured) as databases:
-            await databases.redis[self._name].client.delete(_CLAIM.format(number=self._number))
+        if self.url:
+            async with _opened(self._name, self.url) as databases:
+                await databases.redis[self._name].client.flushdb()
 
 
 def _numbered(url: str, number: int) -> str:

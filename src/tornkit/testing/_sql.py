@@ -67,7 +67,7 @@ class ServerDatabase:
     def __init__(self, database: SQLDatabase, url: str) -> None:
         self._configured = database.backend.url
         self._place = f"database {database.name!r}: a database for tests", database.url
-        self._name = f"{self._configured.database or 'tornkit'}_test_{os.getpid()}"
+        self._name = _own_name(self._configured.database or "tornkit", database.name)
         own = make_url(url).set(database=self._name)
         self.url = own.render_as_string(hide_password=False)
 
@@ -79,12 +79,13 @@ class ServerDatabase:
         """
         try:
             await self.drop()
-            await _as_admin(self._configured, f"CREATE DATABASE {self._name}")
+            await _as_admin(self._configured, "CREATE DATABASE", self._name)
         except (SQLAlchemyError, OSError) as error:
             what, where = self._place
             raise DatabaseError(
                 f"{what} cannot be created on {where}: {error.__cause__ or error}",
-                hint="start the server, or name another one in settings.testing.toml",
+                hint="see that the server runs and that its user may create databases, or name"
+                " another one in settings.testing.toml",
             ) from error
 
     def copy(self, folder: Path) -> str:
@@ -98,14 +99,20 @@ class ServerDatabase:
 
     async def drop(self) -> None:
         """Drop it."""
-        await _as_admin(self._configured, f"DROP DATABASE IF EXISTS {self._name}")
+        await _as_admin(self._configured, "DROP DATABASE IF EXISTS", self._name)
 
 
 def _sqlite(file: Path) -> str:
     return f"sqlite:///{quote(str(file))}"  # "%" and "?" mean something in URLs
 
 
-async def _as_admin(url: URL, statement: str) -> None:
+def _own_name(configured: str, bind: str) -> str:
+    """Return a name that no other database has; servers cut what is longer than 63 bytes."""
+    ending = f"_test_{os.getpid()}_{bind[:20]}"
+    return configured.encode()[: 63 - len(ending)].decode(errors="ignore") + ending
+
+
+async def _as_admin(url: URL, statement: str, name: str) -> None:
     maintenance = "postgres" if url.get_backend_name() == "postgresql" else None
     server = URL.create(
         url.drivername, url.username, url.password, url.host, url.port, maintenance, url.query
@@ -113,7 +120,8 @@ async def _as_admin(url: URL, statement: str) -> None:
     engine = create_async_engine(server, isolation_level="AUTOCOMMIT")
     try:
         async with engine.connect() as connection:
-            await connection.execute(text(statement))
+            quoted = engine.dialect.identifier_preparer.quote(name)
+            await connection.exec_driver_sql(f"{statement} {quoted}")
     finally:
         await engine.dispose()
 

@@ -47,6 +47,8 @@ class TestDatabases:
         self._folder = folder
         self._own: dict[str, _Own] = {}
         self._shared: dict[str, ServerDatabase | MongoCopy | RedisNumber] = {}
+        self.is_ready = False
+        self.failure: Exception | None = None  # why they cannot be made; it is no use to try again
 
     @property
     def urls(self) -> dict[str, str]:

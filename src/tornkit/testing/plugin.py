@@ -55,7 +55,9 @@ if pytest_asyncio is not None:
         # Whatever the project sets: a test must not write to people, nor see what others cached.
         own = {"mail.url": "memory://", "cache.store": "memory://"}
         overrides = {**folders, **own, **settings_overrides}
-        if not tornkit_databases.urls:
+        if tornkit_databases.failure is not None:
+            raise tornkit_databases.failure
+        if not tornkit_databases.is_ready:
             await _prepare(pytestconfig, overrides, tornkit_databases)
         urls = _settings(tornkit_databases.copies(tmp_path))
         application = _create(pytestconfig, {**urls, **overrides})
@@ -86,12 +88,17 @@ if pytest_asyncio is not None:
 async def _prepare(
     pytestconfig: pytest.Config, overrides: Mapping[str, Any], databases: TestDatabases
 ) -> None:
-    configured = _create(pytestconfig, overrides)
-    await databases.prepare(configured.databases, configured.config.database_urls())
-    application = _create(pytestconfig, {**overrides, **_settings(databases.urls)})
-    async with application.databases:
-        for database in application.databases.sql.values():
-            await database.migrations.upgrade()
+    try:
+        configured = _create(pytestconfig, overrides)
+        await databases.prepare(configured.databases, configured.config.database_urls())
+        application = _create(pytestconfig, {**overrides, **_settings(databases.urls)})
+        async with application.databases:
+            for database in application.databases.sql.values():
+                await database.migrations.upgrade()
+    except Exception as failure:
+        databases.failure = failure
+        raise
+    databases.is_ready = True
 
 
 def _settings(urls: Mapping[str, str]) -> dict[str, str]:
