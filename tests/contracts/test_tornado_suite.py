@@ -1,4 +1,4 @@
-"""Tornado's own web, server, WebSocket and auth tests hold with tornkit's request lifecycle."""
+"""Tornado's own web, server, WebSocket and auth tests hold with tornkit's parts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ DEFERRAL = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("options", "known"), [([], ADOPTION), (["--deferred"], ADOPTION | DEFERRAL)]
+    ("options", "known"),
+    [
+        (["--lifecycle"], ADOPTION),
+        (["--lifecycle", "--deferred"], ADOPTION | DEFERRAL),
+        (["--server"], set()),
+        (["--server", "--uvloop"], set()),
+        (["--server", "--uvloop", "--lifecycle"], ADOPTION),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_only_the_known_tests_differ(options: list[str], known: set[str]) -> None:
     run = subprocess.run(
@@ -31,4 +39,4 @@ def test_only_the_known_tests_differ(options: list[str], known: set[str]) -> Non
     )
     *failed, ran = run.stdout.split("\n")[:-1]
     assert set(failed) == known, run.stderr[-5000:]
-    assert int(ran.removeprefix("ran ")) > 400
+    assert int(ran.removeprefix("ran ")) > 470

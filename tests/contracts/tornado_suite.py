@@ -1,7 +1,9 @@
-"""Run Tornado's own tests with tornkit's request lifecycle beneath every handler.
+"""Run Tornado's own tests with tornkit's parts in place of Tornado's.
 
-``python -m tests.contracts.tornado_suite [--deferred]`` prints the names of the tests that
-failed, one a line. With ``--deferred`` every single answer waits as if for its session.
+``python -m tests.contracts.tornado_suite [--lifecycle] [--deferred] [--server] [--uvloop]``
+prints the names of the tests that failed, one a line. ``--lifecycle`` puts our request
+lifecycle beneath every handler, and with ``--deferred`` every single answer waits as if for
+its session. ``--server`` serves them with our HTTP server, ``--uvloop`` on that loop.
 """
 
 from __future__ import annotations
@@ -12,11 +14,15 @@ import sys
 import unittest
 from typing import Any
 
+import tornado.httpserver
 import tornado.options
+import tornado.testing
 import tornado.web
 from tornado.log import access_log
 
 from tornkit.handlers.lifecycle import LifecycleHandler
+from tornkit.server import new_event_loop
+from tornkit.server.http1 import HTTPServer
 
 MODULES = [
     "web_test",
@@ -27,6 +33,8 @@ MODULES = [
     "routing_test",
     "wsgi_test",
     "auth_test",
+    "testing_test",
+    "circlerefs_test",
 ]
 DEFERRED = "--deferred" in sys.argv
 
@@ -55,14 +63,29 @@ def _adopt(handler: Any) -> Any:
     return _adopted[handler]
 
 
-def main() -> int:
-    """Run the suite; return 0 when it ran, whatever failed."""
+def _swap_lifecycle() -> None:
     original = tornado.web.Application.get_handler_delegate
 
     def get_handler_delegate(self: Any, request: Any, target: Any, *args: Any, **kw: Any) -> Any:
         return original(self, request, _adopt(target), *args, **kw)
 
     tornado.web.Application.get_handler_delegate = get_handler_delegate  # type: ignore[method-assign, assignment]
+
+
+def _swap_server() -> None:
+    for module in (tornado.httpserver, tornado.testing):
+        module.HTTPServer = HTTPServer  # type: ignore[attr-defined]
+
+
+def main() -> int:
+    """Run the suite; return 0 when it ran, whatever failed."""
+    if "--lifecycle" in sys.argv:
+        _swap_lifecycle()
+    if "--server" in sys.argv:
+        _swap_server()
+    if "--uvloop" in sys.argv:
+        # Tornado's tests make a loop each, and take no factory.
+        asyncio.new_event_loop = new_event_loop
     tornado.options.options.logging = "none"
     logging.basicConfig(level=logging.CRITICAL)
     access_log.setLevel(logging.CRITICAL)

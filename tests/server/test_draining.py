@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 import tornado.web
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tornkit.server import DrainingServer
+
+
+@pytest.fixture(params=["tornkit", "tornado"], autouse=True)
+def kind(request: pytest.FixtureRequest) -> None:
+    """Let every test here run on our HTTP server and on Tornado's."""
+    Site.server_kind = request.param
 
 
 class Held(tornado.web.RequestHandler):
@@ -39,12 +46,22 @@ class Quick(tornado.web.RequestHandler):
         self.write(str(len(self.request.body)))
 
 
+class Large(tornado.web.RequestHandler):
+    def initialize(self, size: int) -> None:
+        self.size = size
+
+    def get(self) -> None:
+        self.write(bytes(self.size))
+
+
 class Echo(tornado.websocket.WebSocketHandler):
     async def on_message(self, message: str | bytes) -> None:
         await self.write_message(message)
 
 
 class Site:
+    server_kind: Literal["tornkit", "tornado"]
+
     def __init__(self, options: Options) -> None:
         self.started, self.go = asyncio.Event(), asyncio.Event()
         events = {"started": self.started, "go": self.go}
@@ -53,6 +70,7 @@ class Site:
         )
         sockets = bind("127.0.0.1", 0)
         self.port = sockets[0].getsockname()[1]
+        options = dataclasses.replace(options, server=self.server_kind)
         self.server: DrainingServer = start(self.application, sockets, options)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -179,4 +197,27 @@ async def test_a_body_past_the_limit_is_refused() -> None:
         writer.write(head + b"x" * 11)
         await writer.drain()
         assert b"200 OK" not in await reader.read()
+        writer.close()
+
+
+async def test_an_answer_on_its_way_to_a_slow_client_arrives_whole() -> None:
+    size = 20 * 1024 * 1024
+    async with serving() as site:
+        site.application.add_handlers(r".*", [("/large", Large, {"size": size})])
+        reader, writer = await site.ask("/large")
+        await reader.readuntil(b"\r\n\r\n")
+        stopping = asyncio.create_task(site.server.drain(10))
+        assert len(await reader.readexactly(size)) == size
+        assert await stopping == 0
+        writer.close()
+
+
+async def test_an_answer_that_nobody_takes_is_given_up() -> None:
+    async with serving() as site:
+        site.application.add_handlers(r".*", [("/large", Large, {"size": 20 * 1024 * 1024})])
+        reader, writer = await site.ask("/large")
+        await reader.readuntil(b"\r\n\r\n")
+        began = time.monotonic()
+        await site.server.drain(0.2)
+        assert time.monotonic() - began < 2
         writer.close()

@@ -7,7 +7,7 @@ import contextlib
 import json
 import logging
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 import tornado.web
@@ -21,7 +21,7 @@ from tornkit.server import Options, bind, start
 from tornkit.server.proxies import Client, TrustedProxies, client_of, plain_address
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
     from pathlib import Path
 
 PROXIES = TrustedProxies.parse(["10.0.0.0/8", "2001:db8:1::/48", "127.0.0.1"])
@@ -192,6 +192,17 @@ class Who(tornado.web.RequestHandler):
         self.write({"ip": self.request.remote_ip, "protocol": self.request.protocol})
 
 
+SERVER: list[Literal["tornkit", "tornado"]] = ["tornado"]
+
+
+@pytest.fixture(params=["tornkit", "tornado"])
+def each_server(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a test run on our HTTP server and on Tornado's."""
+    SERVER[0] = request.param
+    yield
+    SERVER[0] = "tornado"
+
+
 @contextlib.asynccontextmanager
 async def serving(*trusted: str, unix: Path | None = None) -> AsyncIterator[Any]:
     """Yield where a server listens, whose handler tells who asked."""
@@ -203,7 +214,7 @@ async def serving(*trusted: str, unix: Path | None = None) -> AsyncIterator[Any]
         sockets[0].bind(str(unix))
         sockets[0].listen()
         sockets[0].setblocking(False)
-    server = start(application, sockets, Options(trusted_proxies=trusted))
+    server = start(application, sockets, Options(trusted_proxies=trusted, server=SERVER[0]))
     try:
         yield sockets[0].getsockname()
     finally:
@@ -253,12 +264,14 @@ async def test_a_site_trusts_nobody_by_default() -> None:
         assert await get(*LIES) == {"ip": "127.0.0.1", "protocol": "http"}
 
 
+@pytest.mark.usefixtures("each_server")
 async def test_from_a_proxy_only_two_headers_count() -> None:
     async with serving("127.0.0.1") as where, asking(where) as get:
         assert await get(*LIES[2:]) == {"ip": "127.0.0.1", "protocol": "http"}
         assert await get(*LIES) == {"ip": "1.2.3.4", "protocol": "https"}
 
 
+@pytest.mark.usefixtures("each_server")
 async def test_duplicated_headers_are_read_as_one_list() -> None:
     async with serving("127.0.0.1", "10.0.0.0/8") as where, asking(where) as get:
         answer = await get(
@@ -270,6 +283,7 @@ async def test_duplicated_headers_are_read_as_one_list() -> None:
     assert answer == {"ip": "192.0.2.7", "protocol": "https"}
 
 
+@pytest.mark.usefixtures("each_server")
 async def test_one_visitor_of_a_kept_connection_is_not_taken_for_the_next() -> None:
     async with serving("127.0.0.1") as where, asking(where) as get:
         assert (await get("X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https"))["ip"]

@@ -8,10 +8,11 @@ import socket
 import weakref
 from typing import TYPE_CHECKING, Any, cast
 
-from tornado.httpserver import HTTPServer
+from tornado import httpserver
 from tornado.httputil import HTTPMessageDelegate
 from tornado.iostream import SSLIOStream
 
+from tornkit.server import http1
 from tornkit.server.proxies import Client, TrustedProxies, client_of
 
 if TYPE_CHECKING:
@@ -27,17 +28,23 @@ if TYPE_CHECKING:
     )
     from tornado.iostream import IOStream
 
-__all__ = ["DrainingServer"]
+    from tornkit.server.http1.connection import Connection
+    from tornkit.server.http1.exchange import Exchange
+    from tornkit.server.http1.sockets import TLSSocket
+    from tornkit.server.http1.streams import Stream
+
+__all__ = ["DrainingHTTPServer", "DrainingServer", "DrainingTornadoServer"]
 
 # How long a connection that has begun to send a request may take to finish its headers.
 _HEADER_GRACE = 0.5
+_STEP = 0.005  # seconds between two looks at connections that end by themselves
 
 
-class DrainingServer(HTTPServer):
-    """Tornado's HTTP server, with a graceful end.
+class DrainingServer(httpserver.HTTPServer):
+    """An HTTP server with a graceful end.
 
-    A request is in flight from its headers to the last byte of its answer; a WebSocket
-    until its handshake is done.
+    A request is in flight from its headers until its answer is complete; a WebSocket until
+    its handshake is done.
     """
 
     def initialize(
@@ -47,7 +54,7 @@ class DrainingServer(HTTPServer):
         super().initialize(*args, **kwargs)
         self._trusted_proxies = trusted_proxies or TrustedProxies()
         self._in_flight: dict[object, HTTP1Connection] = {}
-        self._streams: weakref.WeakSet[IOStream] = weakref.WeakSet()
+        self._streams: weakref.WeakSet[IOStream | Stream] = weakref.WeakSet()
         self._draining = False
         self._empty = asyncio.Event()
         self._empty.set()
@@ -56,22 +63,6 @@ class DrainingServer(HTTPServer):
     def in_flight(self) -> int:
         """How many requests are being answered."""
         return len(self._in_flight)
-
-    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-        """Serve a connection, remembering its stream: a WebSocket leaves Tornado's list."""
-        self._streams.add(stream)
-        super().handle_stream(stream, address)
-
-    def start_request(
-        self, server_conn: object, request_conn: HTTPConnection
-    ) -> HTTPMessageDelegate:
-        """Wait for the next request of a connection; the one before it is answered."""
-        self._ended(server_conn)
-        if self._draining and not _has_input(_stream(server_conn)):
-            _stream(server_conn).close()
-        delegate = super().start_request(server_conn, request_conn)
-        connection = cast("HTTP1Connection", request_conn)
-        return _Counted(delegate, lambda headers: self._began(server_conn, connection, headers))
 
     def on_close(self, server_conn: object) -> None:
         """Forget a connection."""
@@ -100,6 +91,7 @@ class DrainingServer(HTTPServer):
         Returns:
             How many requests were cut off because they had not finished by then.
         """
+        end = asyncio.get_running_loop().time() + patience
         self._draining = True
         self.stop()
         self.conn_params.no_keep_alive = True
@@ -107,21 +99,88 @@ class DrainingServer(HTTPServer):
             # Makes Tornado send "Connection: close" where the headers are still to come.
             connection._disconnect_on_finish = True
         for server_conn in self._connections - self._in_flight.keys():
-            if not _has_input(server_conn.stream):
+            if not self._has_input(server_conn):
                 server_conn.stream.close()
-        # A request that has reached this machine but not yet Tornado counts as in flight.
-        deadline = asyncio.get_running_loop().time() + min(patience, _HEADER_GRACE)
-        while self._connections - self._in_flight.keys():
-            if asyncio.get_running_loop().time() >= deadline:
-                break
-            await asyncio.sleep(0.005)
+        # A request that has reached this machine but not yet us counts as in flight.
+        await _until(lambda: not self._unsettled(), min(patience, _HEADER_GRACE))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._empty.wait(), patience)
         unfinished = self.in_flight
+        await _until(lambda: not self._sending(), end - asyncio.get_running_loop().time())
         await self.close_all_connections()
         for stream in list(self._streams):
             stream.close()
         return unfinished
+
+    def _has_input(self, server_conn: HTTP1ServerConnection) -> bool:
+        """Tell whether bytes of a request wait in our buffer or in the kernel's."""
+        raise NotImplementedError
+
+    def _unsettled(self) -> set[HTTP1ServerConnection]:
+        """Return the connections without a request in flight that may still bring one."""
+        return self._connections - self._in_flight.keys()
+
+    def _sending(self) -> bool:
+        """Tell whether a finished answer is still on its way out of this process."""
+        return any(each.stream.writing() for each in self._unsettled())
+
+
+class DrainingHTTPServer(DrainingServer, http1.HTTPServer):
+    """The server of `tornkit.server.http1`, with a graceful end."""
+
+    def opened(self, connection: Connection) -> None:
+        """Remember a connection, and its stream: a WebSocket's leaves the list of connections."""
+        self._streams.add(connection.stream)
+        super().opened(connection)
+
+    def start_request(
+        self, server_conn: object, request_conn: HTTPConnection
+    ) -> HTTPMessageDelegate:
+        """Begin with a request, whose headers are there."""
+        exchange = cast("Exchange", request_conn)
+        self._began(server_conn, exchange, exchange._request_headers)
+        return super().start_request(server_conn, request_conn)
+
+    def on_answer(self, connection: Connection) -> None:
+        """Take note that a request is answered."""
+        self._ended(connection)
+
+    def _has_input(self, server_conn: HTTP1ServerConnection) -> bool:
+        connection = cast("Connection", server_conn)
+        return not connection.idle or _in_the_kernel(connection.stream.socket)
+
+    def _unsettled(self) -> set[HTTP1ServerConnection]:
+        others = super()._unsettled()
+        return {each for each in others if not cast("Connection", each).settled}
+
+
+class DrainingTornadoServer(DrainingServer):
+    """Tornado's own server, with a graceful end."""
+
+    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+        """Serve a connection, remembering its stream: a WebSocket leaves Tornado's list."""
+        self._streams.add(stream)
+        super().handle_stream(stream, address)
+
+    def start_request(
+        self, server_conn: object, request_conn: HTTPConnection
+    ) -> HTTPMessageDelegate:
+        """Wait for the next request of a connection; the one before it is answered."""
+        self._ended(server_conn)
+        waiting = cast("HTTP1ServerConnection", server_conn)
+        if self._draining and not self._has_input(waiting):
+            waiting.stream.close()
+        delegate = super().start_request(server_conn, request_conn)
+        connection = cast("HTTP1Connection", request_conn)
+        return _Counted(delegate, lambda headers: self._began(server_conn, connection, headers))
+
+    def _has_input(self, server_conn: HTTP1ServerConnection) -> bool:
+        stream = server_conn.stream
+        if stream.closed():
+            return False
+        if stream._read_buffer:
+            return True
+        return not isinstance(stream, SSLIOStream) and _in_the_kernel(stream.socket)
 
 
 class _Counted(HTTPMessageDelegate):
@@ -167,19 +226,19 @@ def _set_client(
     context.protocol = client.protocol
 
 
-def _stream(server_conn: object) -> IOStream:
-    return cast("HTTP1ServerConnection", server_conn).stream
-
-
-def _has_input(stream: IOStream) -> bool:
-    """Tell whether bytes of a request wait in Tornado's buffer or in the kernel's."""
-    if stream.closed():
+def _in_the_kernel(connection: socket.socket | TLSSocket | None) -> bool:
+    """Tell whether the kernel holds input; of TLS, whose records say nothing, it is not asked."""
+    if not isinstance(connection, socket.socket):
         return False
-    if stream._read_buffer:
-        return True
-    if isinstance(stream, SSLIOStream):
-        return False  # TLS records say nothing about requests
     try:
-        return bool(stream.socket.recv(1, socket.MSG_PEEK))
+        return bool(connection.recv(1, socket.MSG_PEEK))
     except OSError:
         return False
+
+
+async def _until(true: Callable[[], bool], patience: float) -> None:
+    """Wait for something that gives no notice."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + patience
+    while not true() and loop.time() < end:  # noqa: ASYNC110  there is no event to wait for
+        await asyncio.sleep(_STEP)

@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tornkit.server.binding import bind
-from tornkit.server.draining import DrainingServer
+from tornkit.server.draining import DrainingHTTPServer, DrainingTornadoServer
 from tornkit.server.proxies import TrustedProxies
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from tornado.web import Application
+
+    from tornkit.server.draining import DrainingServer
 
 __all__ = ["Options", "serve", "start", "stop"]
 
@@ -34,6 +36,7 @@ class Options:
         body_timeout: how long a body may take to arrive.
         trusted_proxies: addresses, networks and ``unix``: whose ``X-Forwarded-For`` and
             ``X-Forwarded-Proto`` are believed.
+        server: ``tornado`` is Tornado's own HTTP server, ``tornkit`` is ours, which is faster.
     """
 
     shutdown_timeout: float = 30.0
@@ -41,6 +44,7 @@ class Options:
     idle_timeout: float = 75.0
     body_timeout: float = 60.0
     trusted_proxies: Sequence[str] = ()
+    server: Literal["tornado", "tornkit"] = "tornado"
 
 
 def start(
@@ -50,7 +54,8 @@ def start(
 ) -> DrainingServer:
     """Serve an application on listening sockets; the running loop does the work."""
     limits = options or Options()
-    server = DrainingServer(
+    kind = DrainingHTTPServer if limits.server == "tornkit" else DrainingTornadoServer
+    server = kind(
         application,
         max_body_size=limits.max_body_size,
         idle_connection_timeout=limits.idle_timeout,

@@ -1,0 +1,132 @@
+"""Read the head of a request: its request line and its headers.
+
+What is accepted, and what it means, is Tornado's. A head in the usual form is read here,
+by rules that are stricter than Tornado's; any other head is left to Tornado's own parser,
+whose verdict and whose message stand.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPInputError,
+    RequestStartLine,
+    parse_request_start_line,
+)
+from tornado.iostream import UnsatisfiableReadError
+
+__all__ = ["fields_of", "read_head"]
+
+_END = re.compile(rb"\r?\n\r?\n")
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105  a token as in RFC 9110, section 5.6.2
+_REQUEST_LINE = re.compile(rf"({_TOKEN}) ([\x21-\x7e\x80-\xff]+) (HTTP/1\.[01])")
+_HEADER_LINE = re.compile(rf"({_TOKEN}):([\t\x20-\x7e\x80-\xff]*)")
+
+# Lines that one browser sends with every request, and that hold nothing secret.
+_SHARED = frozenset(
+    f"{prefix}{name}"
+    for prefix, names in {
+        "": ["Host", "User-Agent", "Connection", "Content-Type", "Dnt", "Origin", "Pragma"],
+        "Accept": ["", "-Charset", "-Encoding", "-Language"],
+        "Sec-": ["Ch-Ua", "Ch-Ua-Mobile", "Ch-Ua-Platform", "Gpc", "Websocket-Version"],
+        "Sec-Fetch-": ["Dest", "Mode", "Site", "User"],
+        "X-": ["Forwarded-Proto", "Requested-With", "Scheme"],
+        "Cache-": ["Control"],
+        "Upgrade": ["", "-Insecure-Requests"],
+        "Priorit": ["y"],
+    }.items()
+    for name in names
+)
+_LONGEST_KNOWN = 256  # characters
+_MOST_KNOWN = 1024  # lines
+_known: dict[str, tuple[str, str]] = {}
+
+
+def read_head(
+    data: bytes | bytearray, limit: int, scanned: int = 0
+) -> tuple[int, RequestStartLine, HTTPHeaders] | None:
+    """Return where the head ends, and what it says; None where its end is still to come.
+
+    Args:
+        data: what has arrived.
+        limit: how many bytes a head may have.
+        scanned: how many of the bytes were here at the last look.
+
+    Raises:
+        HTTPInputError: the head is malformed.
+        UnsatisfiableReadError: it is longer than ``limit``.
+    """
+    begin = max(0, scanned - 3)
+    end = data.find(b"\r\n\r\n", begin)
+    if 0 <= end <= limit - 4:
+        usual = _read_usual(str(data[:end], "latin1"))
+        if usual is not None:
+            return end + 4, *usual
+    found = _END.search(data, begin)
+    if (found.end() if found else len(data)) > limit:
+        raise UnsatisfiableReadError(f"the head of a request is longer than {limit} bytes")
+    return (found.end(), *_read_any(str(data[: found.end()], "latin1"))) if found else None
+
+
+def fields_of(headers: HTTPHeaders) -> dict[str, list[str]]:
+    """Return the values of each header by its usual name, for a quick look."""
+    return headers._as_list
+
+
+def _read_usual(text: str) -> tuple[RequestStartLine, HTTPHeaders] | None:
+    """Read a head without its last two line ends, or return None where it is unusual."""
+    lines = iter(text.split("\r\n"))
+    first = _REQUEST_LINE.fullmatch(next(lines))
+    if first is None:
+        return None
+    fields: dict[str, list[str]] = {}
+    known = _known
+    for line in lines:
+        try:
+            name, value = known[line]
+        except KeyError:
+            field = _read_line(line)
+            if field is None:
+                return None
+            name, value = field
+        if name in fields:
+            fields[name].append(value)
+        else:
+            fields[name] = [value]
+    headers = HTTPHeaders.__new__(HTTPHeaders)
+    # What HTTPHeaders.add() would make of them, without a second look at every character.
+    headers._as_list = fields
+    headers._combined_cache = {}
+    return RequestStartLine(*first.groups()), headers
+
+
+def _read_line(line: str) -> tuple[str, str] | None:
+    match = _HEADER_LINE.fullmatch(line)
+    if match is None:
+        return None
+    name, value = match.groups()
+    field = _usual_name(name), value.strip(" \t")
+    if field[0] in _SHARED and len(line) <= _LONGEST_KNOWN:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[line] = field
+    return field
+
+
+@lru_cache(1000)
+def _usual_name(name: str) -> str:
+    return "-".join([part.capitalize() for part in name.split("-")])
+
+
+def _read_any(text: str) -> tuple[RequestStartLine, HTTPHeaders]:
+    """Read a head as Tornado's connection does."""
+    text = text.lstrip("\r\n")  # some clients send a line end after a body
+    end = text.find("\n")
+    headers = HTTPHeaders.parse(text[end:])
+    start_line = parse_request_start_line(text[:end].rstrip("\r"))
+    if not isinstance(start_line, RequestStartLine):
+        raise HTTPInputError("Malformed HTTP request line")
+    return start_line, headers
