@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import sys
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -218,7 +219,8 @@ async def test_cancelled_commands_leave_no_answer_behind(url: str) -> None:
             task.cancel()
             await asyncio.wait([task])
             cancelled += task.cancelled()
-        assert cancelled > 100
+        # Below 3.12 asyncio.wait_for may swallow a cancellation; the command then ends well.
+        assert cancelled > (100 if sys.version_info >= (3, 12) else 10)
         assert await asyncio.gather(*map(cache.client.get, keys * 10)) == keys * 10
         pool: Any = cache.client.connection_pool
         assert pool._gate._value == 3

@@ -149,9 +149,12 @@ async def test_a_page_that_asks_for_nobody_stays_cacheable(project: Project, ser
     project.module("asks", "asks/index.html")
     project.write("modules/asks/templates/index.html", "{% if current_user %}you{% endif %}")
     client = await serve(project.application())
-    assert "Cache-Control" not in (await client.get("/plain/")).headers
+    plain = (await client.get("/plain/")).headers
+    assert "Cache-Control" not in plain
+    assert "Etag" in plain
     answer = await client.get("/asks/")
     assert (answer.headers["Vary"], answer.headers["Cache-Control"]) == ("Cookie", "no-store")
+    assert "Etag" not in answer.headers  # nobody keeps what it would be compared with
 
 
 async def test_a_changed_template_is_seen_in_debug_without_a_restart(

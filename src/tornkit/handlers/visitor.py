@@ -255,6 +255,12 @@ class VisitorHandler(LifecycleHandler):
         if self._status_code < 500 and session.needs_save(self._sessions.now()):
             await self._sessions.save(session)
 
+    def compute_etag(self) -> str | None:
+        """Return a hash of the body, or None for a page about one visitor: nobody may keep it."""
+        if self._visitor_read and "Cache-Control" not in self._headers:
+            return None
+        return super().compute_etag()
+
     def _before_headers(self) -> None:
         session = self._session
         about_one_visitor = self._visitor_read
