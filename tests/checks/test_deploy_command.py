@@ -20,6 +20,8 @@ from tornkit.checks.deploy import CHECKS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow  # each starts whole commands
+
 SECRET = secrets.token_urlsafe(48)
 
 

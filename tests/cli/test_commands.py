@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Project
 
 
+pytestmark = pytest.mark.slow  # each starts whole commands
+
+
 def data(result: Result) -> Any:
     return json.loads(result.stdout)
 
@@ -115,7 +118,6 @@ def test_a_plain_application_has_no_settings(project: Project) -> None:
 # --- user ------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_users_are_created_listed_and_changed(project: Project) -> None:
     project.migrated()
     made = project.tornkit(
@@ -158,7 +160,6 @@ def test_an_unknown_user_ends_with_1(project: Project) -> None:
         assert "no@b.example" in one_line(result, 1)
 
 
-@pytest.mark.slow
 def test_a_new_password_ends_the_sessions(project: Project) -> None:
     project.migrated()
     create(project, "a@b.example")
@@ -200,7 +201,6 @@ def test_one_session_is_revoked_by_what_the_list_calls_it(project: Project) -> N
     assert [line.split()[0] for line in left[1:]] == names[1:]
 
 
-@pytest.mark.slow
 def test_sessions_are_revoked_and_cleared(project: Project) -> None:
     project.migrated()
     create(project, "a@b.example")
@@ -255,7 +255,6 @@ def test_a_mistake_in_shell_code_shows_its_own_traceback(project: Project) -> No
     assert "_main.py" not in result.stderr
 
 
-@pytest.mark.slow
 def test_the_prompt_reads_standard_input(project: Project) -> None:
     from tests.cli.processes import tornkit
 
