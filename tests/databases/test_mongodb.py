@@ -242,7 +242,7 @@ async def test_a_frozen_server_is_an_error_in_time(own_server: MongoServer) -> N
             assert explained.check_id == "databases.unavailable"
             return time.perf_counter() - began
 
-        assert max(await asyncio.gather(*(late() for _ in range(10)))) < 5.5
+        assert max(await asyncio.gather(*(late() for _ in range(10)))) < 7
         with pytest.raises(DatabaseError, match=r"no answer within 0.2 s"):
             await catalog.ping(0.2)
         own_server.go_on()
