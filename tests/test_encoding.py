@@ -392,3 +392,62 @@ def test_the_last_of_repeated_keys_wins() -> None:
 def test_no_bytes_raise_anything_else(data: bytes) -> None:
     with contextlib.suppress(ValueError):
         decode(data)
+
+
+def test_rows_in_lists_are_what_they_are_one_by_one() -> None:
+    @dataclass
+    class Row:
+        id: int
+        _hidden: str
+        born: date
+        more: object = None
+
+    rows = [Row(n, "a", date(2011, 4, n), more={"x": [n]}) for n in range(1, 4)]
+    alone = [json.loads(encode(row)) for row in rows]
+    assert json.loads(encode(rows)) == alone
+    assert json.loads(encode({"rows": rows, "first": rows[0]})) == {
+        "rows": alone,
+        "first": alone[0],
+    }
+    assert list(alone[0]) == ["id", "_hidden", "born", "more"]
+    mixed = [*rows, {"id": 4}]
+    assert json.loads(encode(mixed)) == [*alone, {"id": 4}]
+    with pytest.raises(EncodingError) as refused:
+        encode({"rows": [*rows, Row(4, "b", date(2012, 1, 1), more=object())]})
+    assert refused.value.key_path == "rows[3].more"
+
+
+def test_a_dataclass_that_says_how_it_is_written_is_asked_in_lists_too() -> None:
+    @dataclass
+    class Own:
+        id: int
+        secret: str
+
+        def __json__(self) -> object:
+            return {"id": self.id}
+
+    assert encode([Own(1, "x"), Own(2, "y")]) == b'[{"id":1},{"id":2}]'
+
+
+def test_a_class_that_is_mapped_later_is_refused_from_then_on() -> None:
+    @dataclass
+    class Person:
+        id: int
+        password: str
+
+    assert encode([Person(1, "x")]) == b'[{"id":1,"password":"x"}]'
+    Person._sa_class_manager = object()  # type: ignore[attr-defined]  # as SQLAlchemy does
+    with pytest.raises(EncodingError, match="mapped class"):
+        encode([Person(1, "x")])
+
+
+def test_dicts_that_are_deep_or_hold_themselves_are_explained() -> None:
+    loop: dict[str, object] = {}
+    loop["again"] = {"more": loop}
+    with pytest.raises(EncodingError, match="contains itself"):
+        encode(loop)
+    deep: dict[str, object] = {}
+    for _ in range(3000):
+        deep = {"a": deep}
+    with pytest.raises(EncodingError, match="nested deeper"):
+        encode(deep)

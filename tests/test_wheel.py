@@ -11,6 +11,7 @@ import sys
 import threading
 import urllib.request
 import venv
+import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,6 +137,14 @@ def test_the_wheel_is_what_is_imported(site: Site) -> None:
     where = site("python", "-c", "import tornkit; print(tornkit.__file__)").strip()
     assert Path(where).is_relative_to(site.environment)
     assert not Path(where).is_relative_to(ROOT)
+
+
+def test_the_wheel_brings_the_pages_of_the_library(site: Site) -> None:
+    source = ROOT / "src"
+    pages = {page.relative_to(source).as_posix() for page in source.rglob("*.html")}
+    assert "tornkit/handlers/pages/ops_tasks.html" in pages
+    with zipfile.ZipFile(site.wheel) as wheel:
+        assert pages <= set(wheel.namelist())
 
 
 def test_a_project_from_the_wheel_tests_itself_and_is_served(site: Site) -> None:

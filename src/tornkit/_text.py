@@ -15,6 +15,8 @@ def printable(text: object, *, limit: int = 80) -> str:
     """Return ``text`` with everything unprintable escaped, cut to ``limit`` characters."""
     raw = str(text)
     cut = raw if len(raw) <= limit else raw[: limit - 1] + "…"
+    if cut.isprintable():
+        return cut
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
         for char in cut

@@ -31,7 +31,9 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from itertools import chain
+from operator import attrgetter
 from pathlib import PurePath
 from typing import Any
 from uuid import UUID
@@ -58,6 +60,8 @@ _TOO_LONG = 10**MAX_INT_DIGITS
 _PLAIN = frozenset({str, int, float, bool, type(None), datetime, date, time, UUID, Decimal})
 _TEXT = frozenset({str})
 _ROWS = frozenset({dict})
+# What a dataclass may be besides, and would then be encoded as.
+_BUILT_ON = (Enum, str, int, float, date, time, Decimal, UUID, PurePath, dict)
 
 
 def encode(data: object, *, pretty: bool = False) -> bytes:
@@ -71,7 +75,7 @@ def encode(data: object, *, pretty: bool = False) -> bytes:
         EncodingError: with ``key_path`` such as ``courses[3].teacher``.
     """
     try:
-        raw = _encoder.encode(data if _is_plain(data, 0) else _convert(data, ()))
+        raw = _encoder.encode(data if _is_plain(data, 0) else _made_plain(data))
     except (_Refusal, ValueError) as error:
         raise _explained(data, error) from _cause(error)
     return msgspec.json.format(raw, indent=2) if pretty else raw
@@ -149,6 +153,60 @@ def _are_flat(rows: Iterable[Any]) -> bool:
     return _PLAIN.issuperset(map(type, cells)) and _TEXT.issuperset(
         map(type, chain.from_iterable(rows))
     )
+
+
+def _made_plain(data: object) -> object:
+    """Return ``data`` in types that msgspec encodes as documented."""
+    unpacked = _unpacked(data)
+    return unpacked if _is_plain(unpacked, 0) else _convert(data, ())
+
+
+_DEEPEST = 3  # dicts within each other in which rows are looked for
+
+
+def _unpacked(value: object, depth: int = 0) -> object:
+    """Return ``value`` with a dict for each dataclass and database row in lists near the top."""
+    kind: Any = type(value)
+    if kind is dict:
+        if depth == _DEEPEST:
+            return value
+        fields: dict[Any, object] = value  # type: ignore[assignment]
+        return {name: _unpacked(item, depth + 1) for name, item in fields.items()}
+    if kind is not list and kind is not tuple:
+        unpack = _unpacking(kind)
+        return value if unpack is None else unpack(value)
+    items: Iterable[object] = value  # type: ignore[assignment]
+    kinds: set[Any] = set(map(type, items))
+    if len(kinds) != 1:
+        return value
+    unpack = _unpacking(kinds.pop())
+    return value if unpack is None else [unpack(item) for item in items]
+
+
+def _unpacking(kind: Any) -> Callable[[Any], dict[str, object]] | None:
+    """Return what makes a dict of a value, where `_convert` would take its fields."""
+    # Asked each time: a class may be mapped after it was first met.
+    if hasattr(kind, "__json__") or hasattr(kind, "_sa_class_manager"):
+        return None
+    return _taking_apart(kind)
+
+
+@lru_cache(256)
+def _taking_apart(kind: Any) -> Callable[[Any], dict[str, object]] | None:
+    if kind.__name__ == "Row" and kind.__module__ == "sqlalchemy.engine.row":
+        return _row_as_dict
+    if issubclass(kind, _BUILT_ON) or not dataclasses.is_dataclass(kind):
+        return None
+    names = [field.name for field in dataclasses.fields(kind)]
+    if len(names) < 2:
+        return None  # attrgetter() makes a tuple of several values only
+    values = attrgetter(*names)
+    return lambda value: dict(zip(names, values(value), strict=True))
+
+
+def _row_as_dict(row: Any) -> dict[str, object]:
+    fields: dict[str, object] = row._asdict()
+    return fields
 
 
 # --- the slow path -----------------------------------------------------------------------

@@ -32,6 +32,13 @@
     │   ├── EmailTaken               the address belongs to an account already
     │   ├── WeakPassword             a password that breaks a rule
     │   └── InvalidToken             a reset link that is used up, expired or none of ours
+    ├── TaskError                    a task, or their queue, used where or how it cannot work
+    │   ├── QueueUnavailable         the queue of tasks does not answer (503)
+    │   ├── UnknownTask              no task has that name
+    │   ├── UnknownJob               no job has that id, or no longer
+    │   ├── BadArgument              a task is given what it does not take
+    │   ├── TaskFailed               the result is asked for of a job that has failed
+    │   └── TaskAborted              the job was aborted
     ├── MailError                    a message that cannot be sent
     ├── ScaffoldError                files that cannot be generated or removed
     │   └── BadName                  a name that cannot name a project, a module or a role
@@ -56,6 +63,7 @@ __all__ = [
     "AccountError",
     "AnswerError",
     "AppError",
+    "BadArgument",
     "BadName",
     "CacheError",
     "DatabaseError",
@@ -72,6 +80,7 @@ __all__ = [
     "MigrationsPending",
     "MissingDriver",
     "PageError",
+    "QueueUnavailable",
     "RouteError",
     "RouteNotFound",
     "ScaffoldError",
@@ -82,11 +91,16 @@ __all__ = [
     "StaleData",
     "StartError",
     "StoreUnavailable",
+    "TaskAborted",
+    "TaskError",
+    "TaskFailed",
     "TemplateError",
     "TooManyRequests",
     "TornkitError",
     "UnknownDatabase",
+    "UnknownJob",
     "UnknownRole",
+    "UnknownTask",
     "UnknownUser",
     "UserCodeError",
     "WeakPassword",
@@ -476,6 +490,59 @@ class WeakPassword(AccountError):
 
 class InvalidToken(AccountError, LookupError):
     """A reset link is used up, expired or none of ours; which of these is not told."""
+
+
+# --- tasks -------------------------------------------------------------------------------
+
+
+class TaskError(TornkitError, RuntimeError):
+    """A task, or the queue of tasks, is used where or how it cannot work."""
+
+
+class QueueUnavailable(TaskError, StoreUnavailable):
+    """The queue of tasks does not answer."""
+
+
+class UnknownTask(TaskError, KeyError):
+    """No task has that name."""
+
+    __str__ = TornkitError.__str__  # KeyError would show the message's repr
+
+
+class UnknownJob(TaskError, LookupError):
+    """No job has that id: there was none, it was not enqueued, or its record has expired."""
+
+
+class BadArgument(TaskError, ValueError):
+    """A task is given what it does not take, or what JSON does not carry.
+
+    ``argument`` is the name of the parameter.
+    """
+
+    def __init__(self, message: str, *, argument: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.argument = argument
+
+
+class TaskFailed(TaskError):
+    """The result is asked for of a job that has failed.
+
+    ``error`` is what failed it, in one line; ``traceback`` is all that is known of it.
+    """
+
+    def __init__(self, message: str, *, job_id: str, error: str, traceback: str) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+        self.error = error
+        self.traceback = traceback
+
+
+class TaskAborted(TaskError):
+    """The job was aborted; ``job_id`` tells which."""
+
+    def __init__(self, message: str, *, job_id: str) -> None:
+        super().__init__(message)
+        self.job_id = job_id
 
 
 # --- mail --------------------------------------------------------------------------------

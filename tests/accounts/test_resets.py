@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from tornkit.databases import SQLDatabase
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(tornkit.__file__).parents[2]
 OTHER = "another of four words"
 

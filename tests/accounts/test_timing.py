@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tornkit.accounts import Accounts
     from tornkit.databases import SQLDatabase
 
+pytestmark = pytest.mark.slow
+
 TRIES = 200
 OFF = "a right password of somebody inactive"
 HASHER = PasswordHasher(time_cost=2, memory_cost=8192, parallelism=1)

@@ -103,12 +103,15 @@ def _run(folder: Path, *arguments: str, stdin: str = "") -> None:
     )
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Make a project with three roles, and serve it in development."""
-    folder = tmp_path_factory.mktemp("browser")
+def make_project(folder: Path) -> Path:
+    """Make a project with three roles."""
     _run(folder, "new", "myschool", "--modules", "student,teacher,principal")
-    project = folder / "myschool"
+    return folder / "myschool"
+
+
+@contextmanager
+def serve(project: Path) -> Iterator[Site]:
+    """Serve a project in development."""
     with subprocess.Popen(
         [sys.executable, "-m", "tornkit", "run", "--port", "0", "--no-reload"],
         cwd=project,
@@ -128,8 +131,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         assert process.wait(timeout=30) == 0, printed
 
 
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Make a project, and serve it."""
+    with serve(make_project(tmp_path_factory.mktemp("browser"))) as served:
+        yield served
+
+
 @contextmanager
-def _chromium(profile: Path) -> Iterator[webdriver.Chrome]:
+def _chromium(profile: Path, *, scripts: bool = True) -> Iterator[webdriver.Chrome]:
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
         services.unavailable("chromium and chromedriver are not installed")
@@ -137,6 +147,9 @@ def _chromium(profile: Path) -> Iterator[webdriver.Chrome]:
     options.binary_location = chromium
     for flag in [*FLAGS, f"--user-data-dir={profile}"]:
         options.add_argument(flag)
+    if not scripts:
+        forbidden = {"profile.managed_default_content_settings.javascript": 2}
+        options.add_experimental_option("prefs", forbidden)
     chrome = webdriver.Chrome(options, webdriver.ChromeService(driver))
     chrome.implicitly_wait(5)
     try:
@@ -156,4 +169,11 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
 def other_browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
     """Start Chromium on what stands for another device."""
     with _chromium(tmp_path / "other-profile") as chrome:
+        yield chrome
+
+
+@pytest.fixture
+def plain_browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    """Start Chromium for somebody who lets no page run scripts."""
+    with _chromium(tmp_path / "plain-profile", scripts=False) as chrome:
         yield chrome

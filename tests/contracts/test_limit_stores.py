@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, MetaData
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 T0 = 1_700_000_000.25
 RATE = Rate(10, 60)  # one every 6 seconds, after 10 at once

@@ -1,9 +1,13 @@
 """Run Tornado's own tests with tornkit's parts in place of Tornado's.
 
-``python -m tests.contracts.tornado_suite [--lifecycle] [--deferred] [--server] [--uvloop]``
-prints the names of the tests that failed, one a line. ``--lifecycle`` puts our request
-lifecycle beneath every handler, and with ``--deferred`` every single answer waits as if for
-its session. ``--server`` serves them with our HTTP server, ``--uvloop`` on that loop.
+``python -m tests.contracts.tornado_suite [--server] [--uvloop] [--application] [--handlers]
+[--lifecycle] [--deferred]`` prints the names of the tests that failed, one a line.
+
+``--server`` serves them with our HTTP server, ``--uvloop`` on that loop. ``--application``
+puts `RoutedApplication` and the compiled router in the place of Tornado's application and
+routers, ``--handlers`` puts `BaseHandler` and our `WebSocketHandler` beneath every handler.
+``--lifecycle`` puts only the request lifecycle beneath them, when they are called, and with
+``--deferred`` every single answer waits as if for its session.
 """
 
 from __future__ import annotations
@@ -12,15 +16,21 @@ import asyncio
 import logging
 import sys
 import unittest
-from typing import Any
+from typing import Any, cast
 
 import tornado.httpserver
 import tornado.options
+import tornado.routing
 import tornado.testing
 import tornado.web
+import tornado.websocket
 from tornado.log import access_log
+from tornado.web import RequestHandler
 
+from tornkit.handlers import BaseHandler, WebSocketHandler
 from tornkit.handlers.lifecycle import LifecycleHandler
+from tornkit.routing import RoutedApplication
+from tornkit.routing.router import CompiledRouter
 from tornkit.server import new_event_loop
 from tornkit.server.http1 import HTTPServer
 
@@ -39,13 +49,10 @@ MODULES = [
 DEFERRED = "--deferred" in sys.argv
 
 
-class Lifecycle(LifecycleHandler):
-    """The steps of a request as tornkit takes them, with the headers that Tornado expects."""
+class Waiting(LifecycleHandler):
+    """The steps of a request as tornkit takes them, each answer as if for a session."""
 
     accepts_typed_arguments = False
-
-    def clear(self) -> None:
-        tornado.web.RequestHandler.clear(self)
 
     def _must_settle(self) -> bool:
         return DEFERRED
@@ -54,7 +61,14 @@ class Lifecycle(LifecycleHandler):
         await asyncio.sleep(0)
 
 
-_adopted: dict[type[tornado.web.RequestHandler], type[tornado.web.RequestHandler]] = {}
+class Lifecycle(Waiting):
+    """The steps of a request as tornkit takes them, with the headers that Tornado expects."""
+
+    def clear(self) -> None:
+        RequestHandler.clear(self)
+
+
+_adopted: dict[type[RequestHandler], type[RequestHandler]] = {}
 
 
 def _adopt(handler: Any) -> Any:
@@ -72,20 +86,60 @@ def _swap_lifecycle() -> None:
     tornado.web.Application.get_handler_delegate = get_handler_delegate  # type: ignore[method-assign, assignment]
 
 
+def _swap_handlers() -> None:
+    class Base(Waiting, BaseHandler):
+        pass
+
+    class Socket(WebSocketHandler, Base):
+        pass
+
+    for name in ("ErrorHandler", "FallbackHandler", "RedirectHandler", "StaticFileHandler"):
+        original = getattr(tornado.web, name)
+        ours = type(name, (original, Base), {})
+        for module in list(sys.modules.values()):  # some have imported it already
+            if getattr(module, name, None) is original:
+                setattr(module, name, ours)
+    cast("Any", tornado.web).RequestHandler = Base
+    cast("Any", tornado.websocket).WebSocketHandler = Socket
+
+
+def _swap_application() -> None:
+    class Router(CompiledRouter):
+        def __init__(self, rules: Any = None) -> None:
+            super().__init__(RoutedApplication(), rules)
+
+    cast("Any", tornado.web).Application = RoutedApplication
+    for name in ("RuleRouter", "ReversibleRuleRouter"):
+        setattr(tornado.routing, name, Router)
+
+
 def _swap_server() -> None:
     for module in (tornado.httpserver, tornado.testing):
         module.HTTPServer = HTTPServer  # type: ignore[attr-defined]
 
 
+def _swap_loop() -> None:
+    # Tornado's tests make a loop each, and take no factory.
+    asyncio.new_event_loop = new_event_loop
+
+
+SWAPS = {
+    "--lifecycle": _swap_lifecycle,
+    "--handlers": _swap_handlers,
+    "--application": _swap_application,
+    "--server": _swap_server,
+    "--uvloop": _swap_loop,
+}
+
+
 def main() -> int:
     """Run the suite; return 0 when it ran, whatever failed."""
-    if "--lifecycle" in sys.argv:
-        _swap_lifecycle()
-    if "--server" in sys.argv:
-        _swap_server()
-    if "--uvloop" in sys.argv:
-        # Tornado's tests make a loop each, and take no factory.
-        asyncio.new_event_loop = new_event_loop
+    early = [f"tornado.test.{name}" for name in MODULES if f"tornado.test.{name}" in sys.modules]
+    if early:
+        raise RuntimeError(f"{early} were imported before the parts were swapped")
+    for option, swap in SWAPS.items():
+        if option in sys.argv:
+            swap()
     tornado.options.options.logging = "none"
     logging.basicConfig(level=logging.CRITICAL)
     access_log.setLevel(logging.CRITICAL)

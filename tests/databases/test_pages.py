@@ -53,6 +53,8 @@ from tornkit.errors import DatabaseError, PageError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+pytestmark = pytest.mark.slow
+
 
 class Base(DeclarativeBase):
     pass

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tornkit.routing import AccessRow
     from tornkit.testing import Client
 
+pytestmark = pytest.mark.slow
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 

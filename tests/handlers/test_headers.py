@@ -404,7 +404,7 @@ async def test_the_first_headers_are_written_as_tornado_would(start: StartSite) 
 
     found = (await answer_of(start, Own)).json()
     assert found["same"]
-    assert found["known"][:3] == ["Content-Type", "Date", "X-Content-Type-Options"]
+    assert {"Content-Type", "Date", "X-Content-Type-Options"} <= {*found["known"]}
 
 
 async def test_a_line_that_is_added_to_a_first_header_is_in_that_answer_only(

@@ -12,6 +12,7 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
 from tornkit import Application, Settings
+from tornkit.handlers.static_files import StaticFiles
 from tornkit.testing import Client
 
 if TYPE_CHECKING:
@@ -278,3 +279,17 @@ async def test_health_answers_and_readiness_ends_with_draining(
     answer = await client.get("/health/ready")
     assert (answer.status_code, answer.json()) == (503, {"status": "unavailable"})
     assert (await client.get("/health/live")).status_code == 200
+
+
+def test_in_production_the_address_of_a_file_is_found_once(tmp_path: Path) -> None:
+    (tmp_path / "a.css").write_text("a")
+    changing = StaticFiles(tmp_path, {}, prefix="/static/", changing=True)
+    fixed = StaticFiles(tmp_path, {}, prefix="/static/")
+    before = changing.url("a.css")
+    assert fixed.url("a.css") == before
+    assert fixed.url("b.css") == "/static/b.css"
+    (tmp_path / "a.css").write_text("other")
+    (tmp_path / "b.css").write_text("b")
+    assert changing.url("a.css") != before
+    assert fixed.url("a.css") == before
+    assert "?v=" in fixed.url("b.css")

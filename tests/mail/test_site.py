@@ -137,7 +137,7 @@ async def test_a_handler_has_the_mailer(tmp_path: Path) -> None:
 
 def test_outside_a_site_a_handler_says_what_it_needs() -> None:
     handler = Welcome.__new__(Welcome)
-    handler.application = type("Plain", (), {"site": Site()})()
+    handler.site = Site()
     with pytest.raises(TornkitError, match=r"needs a tornkit\.Application"):
         handler.mailer  # noqa: B018 - the property raises
 

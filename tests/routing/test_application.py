@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tornado.routing import AnyMatches, HostMatches, Matcher, PathMatches, Rule, RuleRouter
-from tornado.web import Application, RequestHandler, StaticFileHandler
+from tornado.web import Application, ErrorHandler, RequestHandler, StaticFileHandler
 
 from tests.routing.requests import Typed, answer, request
 from tornkit.errors import RouteError
@@ -187,3 +187,41 @@ def test_as_many_rules_are_asked_of_a_thousand_as_of_ten(size: int) -> None:
         app = RoutedApplication([make(i) for i in range(size)])
         assert counted(app, asked.format(size - 1)) <= 3
         assert counted(app, "/nothing/of/the/kind") <= 1
+
+
+def test_a_path_that_was_asked_for_before_follows_edits_of_the_rules() -> None:
+    application = RoutedApplication([path("/a", A), path("/{rest:path}", B)])
+    for _ in range(3):
+        assert winner(application, "/a") is A
+    application.wildcard_router.rules.insert(0, Rule(PathMatches("/a"), B))
+    assert winner(application, "/a") is B
+    del application.wildcard_router.rules[0]
+    assert winner(application, "/a") is A
+    application.add_handlers("other", [("/a", B)])
+    assert winner(application, "/a", "other") is B
+    assert winner(application, "/a") is A
+
+
+def test_a_rule_that_looks_at_more_than_the_path_is_asked_each_time() -> None:
+    class Secret(Matcher):
+        def match(self, request: Any) -> dict[str, Any] | None:
+            return {} if "X-Secret" in request.headers else None
+
+    application = RoutedApplication([Rule(Secret(), A), path("/a", B), Rule(Secret(), A)])
+    for _ in range(2):
+        assert winner(application, "/a") is B
+        assert winner(application, "/a", **{"X-Secret": "1"}) is A
+    found = application.find_handler(request("/a"))
+    assert route_of(found.request) is not None
+
+
+def test_rules_are_asked_once_also_where_none_matches() -> None:
+    class Moves(Matcher):
+        def match(self, asked: Any) -> dict[str, Any] | None:
+            asked.path = "/a"
+            return None
+
+    for kind in (Application, RoutedApplication):
+        assert winner(kind([("/a", A), Rule(Moves(), B)]), "/b") is ErrorHandler
+        own = kind([("/a", A), Rule(Moves(), B)], default_handler_class=C)
+        assert winner(own, "/b") is C

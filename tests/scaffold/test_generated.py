@@ -20,6 +20,8 @@ from tornkit.scaffold.plan import plan_project
 from tornkit.scaffold.records import fingerprint
 from tornkit.scaffold.write import write_project
 
+pytestmark = pytest.mark.slow
+
 COMBINATIONS = list(itertools.product(NAMES, MODULES, DATABASES))
 SAMPLE = [
     each for each in COMBINATIONS if each[2] == "default" or each[:2] == ("longest", "longest")

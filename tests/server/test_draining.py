@@ -70,7 +70,7 @@ class Site:
         )
         sockets = bind("127.0.0.1", 0)
         self.port = sockets[0].getsockname()[1]
-        options = dataclasses.replace(options, server=self.server_kind)
+        options = dataclasses.replace(options, engine=self.server_kind)
         self.server: DrainingServer = start(self.application, sockets, options)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -214,7 +214,7 @@ async def serving(*trusted: str, unix: Path | None = None) -> AsyncIterator[Any]
         sockets[0].bind(str(unix))
         sockets[0].listen()
         sockets[0].setblocking(False)
-    server = start(application, sockets, Options(trusted_proxies=trusted, server=SERVER[0]))
+    server = start(application, sockets, Options(trusted_proxies=trusted, engine=SERVER[0]))
     try:
         yield sockets[0].getsockname()
     finally:

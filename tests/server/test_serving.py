@@ -5,13 +5,29 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 import tornado.web
 from tornado.httpclient import AsyncHTTPClient
 
+from tornkit import Application, Settings
 from tornkit.errors import StartError
-from tornkit.server import address, bind, new_event_loop, serve
+from tornkit.server import (
+    HTTPServer,
+    Options,
+    address,
+    bind,
+    is_uvloop,
+    new_event_loop,
+    serve,
+    start,
+)
+from tornkit.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Named(tornado.web.RequestHandler):
@@ -45,6 +61,77 @@ async def test_several_applications_are_served_each_on_its_port() -> None:
     client.close()
     assert bodies == [b"first", b"second"]
     assert first.life == second.life == ["startup", "shutdown"]
+
+
+class Plain(tornado.web.Application):
+    """Somebody's own, with names that mean something else there."""
+
+    def __init__(self) -> None:
+        super().__init__([("/", Named, {"name": "plain"})])
+        self.config = {"port": 1}
+
+    def startup(self) -> None:
+        raise AssertionError("nobody asked for this")
+
+    shutdown = startup
+
+
+async def test_a_plain_application_and_a_site_share_a_process(tmp_path: Path) -> None:
+    overrides = {"session.store": "memory://", "databases": {}}
+    settings = Settings.load("testing", project_dir=tmp_path, overrides=overrides)
+    site = Application(settings, modules=[])
+    client = AsyncHTTPClient(force_instance=True)
+
+    async def asked(port: int, path: str) -> tuple[int, bytes]:
+        answer = await client.fetch(f"http://127.0.0.1:{port}{path}", raise_error=False)
+        return answer.code, answer.body
+
+    options = Options.of(settings.server)
+    async with serve([(Plain(), 0), (site, 0)], options=options) as (plain_port, site_port):
+        assert await asked(plain_port, "/") == (200, b"plain")
+        assert await asked(plain_port, "/health/live") == (404, (await asked(plain_port, "/x"))[1])
+        assert (await asked(site_port, "/health/ready"))[0] == 200
+        assert (await asked(site_port, "/"))[0] == 404
+    client.close()
+    assert (await site.health()).draining
+
+
+@pytest.mark.parametrize(
+    ("engine", "kind"), [(None, HTTPServer), ("tornkit", HTTPServer), ("tornado", None)]
+)
+async def test_our_own_server_is_the_default(
+    engine: Literal["tornkit", "tornado"] | None, kind: type | None
+) -> None:
+    options = None if engine is None else Options(engine=engine)
+    server = start(Site("x"), [], options)
+    assert isinstance(server, HTTPServer) is (kind is HTTPServer)
+
+
+async def test_the_limits_of_options_are_those_of_the_server() -> None:
+    server = start(Site("x"), [], Options(stall_timeout=7.0, max_connections=9, body_timeout=8.0))
+    assert isinstance(server, HTTPServer)
+    assert (server.stall_timeout, server.max_connections) == (7.0, 9)
+    assert server.conn_params.body_timeout == 8.0
+
+
+def test_options_are_read_from_settings(tmp_path: Path) -> None:
+    given = {
+        "server.engine": "tornado",
+        "server.idle_timeout": 5,
+        "server.trusted_proxies": ["::1"],
+    }
+    settings = Settings.load("testing", project_dir=tmp_path, overrides=given)
+    options = Options.of(settings.server)
+    assert (options.engine, options.idle_timeout) == ("tornado", 5)
+    assert options.trusted_proxies == ["::1"]
+    assert Options.of(Settings.load("testing", project_dir=tmp_path).server) == replace(
+        Options(), trusted_proxies=[]
+    )
+
+
+@pytest.mark.parametrize("name", Options.__dataclass_fields__)
+def test_every_option_is_a_setting(name: str) -> None:
+    assert name in ServerSettings.model_fields
 
 
 async def test_a_port_in_use_shuts_down_what_was_started() -> None:
@@ -100,4 +187,6 @@ def test_tornado_works_on_the_loop_that_servers_run_on() -> None:
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         assert runner.run(work()) == b"uvloop"
-        assert type(runner.get_loop()).__module__.startswith("uvloop")
+        assert is_uvloop(runner.get_loop())
+    with asyncio.Runner() as runner:
+        assert not is_uvloop(runner.get_loop())

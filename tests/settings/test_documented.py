@@ -9,7 +9,9 @@ from tornkit.settings import Settings
 from tornkit.settings._shape import tables
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
-TABLES = {"paths", "session", "accounts", "limits", "cache", "security", "mail", "server"}
+TABLES = {
+    *("paths", "session", "accounts", "limits", "cache", "tasks", "security", "mail", "server"),
+}
 
 
 @pytest.mark.parametrize("key", tables(Settings))

@@ -76,11 +76,11 @@ def test_one_error_lists_every_bad_value_with_key_origin_and_expectation(
 
 def test_a_near_miss_is_suggested_for_unknown_keys(project: Path) -> None:
     (project / "settings.toml").write_text(
-        "Prot = 1\nidle_timeout = 3\n[session]\nidle-timeout = 1\n[smpt]\nport = 1\n"
+        "Prot = 1\ntouch_interval = 3\n[session]\nidle-timeout = 1\n[smpt]\nport = 1\n"
     )
     hints = {each.key: each.hint for each in refused(project).problems}
     assert hints["Prot"] == "did you mean 'port'?"
-    assert hints["idle_timeout"] == "did you mean 'session.idle_timeout'?"
+    assert hints["touch_interval"] == "did you mean 'session.touch_interval'?"
     assert hints["session.idle-timeout"] == "did you mean 'idle_timeout'?"
     assert hints["smpt"] == "did you mean 'smtp'?"
 

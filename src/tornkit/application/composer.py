@@ -25,9 +25,11 @@ from tornkit.application.parts import (
     make_limiter,
     make_mailer,
     make_sessions,
+    make_templates,
     secrets_of,
 )
 from tornkit.application.stores import bind_of
+from tornkit.application.tasks import SiteWorker, make_tasks, routes_of
 from tornkit.errors import RouteNotFound, StoreUnavailable, TemplateError, check_error_codes
 from tornkit.handlers import templates
 from tornkit.handlers.bodies import BoundedBody
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from sqlalchemy.ext.asyncio import AsyncSession
+    from tornado.httputil import HTTPServerRequest
     from tornado.web import RequestHandler
 
     from tornkit.accounts import Accounts
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
     from tornkit.security.cors import Cors
     from tornkit.sessions import SessionStore
     from tornkit.settings import Settings
+    from tornkit.tasks import Tasks
 
 __all__ = ["Application"]
 
@@ -77,7 +81,9 @@ class Application(RoutedApplication):
         DiscoveryError: a module that cannot be mounted.
         RouteError: routes that collide or cannot be compiled.
         UserCodeError: a module of the project raised while it was imported.
-        SettingsError: the URL of a store or of the mail server does not work.
+        SettingsError: the URL of a store, the task queue or the mail server does not work.
+        MissingDriver: the site has tasks, and SAQ is not installed.
+        TaskError: a task that cannot be used, or two of one name.
 
     Example:
         >>> def create_app(settings=None):
@@ -97,10 +103,12 @@ class Application(RoutedApplication):
         self.config = settings
         self.modules = _modules(modules, settings)
         check_error_codes()
-        self.known_roles = _roles_of(self.modules)
         package = modules.rpartition(".")[0] if isinstance(modules, str) else ""
         folder = _folder_of(package)
         self.databases = make_databases(settings, package, folder, user_model)
+        self.tasks: Tasks | None = make_tasks(self, package, self.modules)
+        own_routes = routes_of(self.tasks, settings)
+        self.known_roles = _roles_of(self.modules, own_routes)
         self.sessions = make_sessions(settings, self.databases, session_store)
         self.session_bind = bind_of(settings.session.store) if session_store is None else None
         self.limiter = make_limiter(
@@ -112,16 +120,17 @@ class Application(RoutedApplication):
         self.accounts = self._accounts(user_model)
         self.cache = make_cache(settings, package)
         self.mailer = make_mailer(settings, mail_transport)
-        self.templates = templates.create_environment(
+        self.templates = make_templates(
+            settings,
             _existing(folder, "templates"),
             {each.url_path: each.templates for each in self.modules if each.templates},
-            debug=settings.debug,
         )
         super().__init__(
             [
                 path("/static/{path:path}", StaticHandler, name="static"),
                 path("/health/live", Live),
                 path("/health/ready", Ready),
+                *own_routes,
                 *(route for module in _catch_all_last(self.modules) for route in module.routes),
                 *slash_redirects(self.modules),
             ],
@@ -140,6 +149,7 @@ class Application(RoutedApplication):
                 _existing(folder, "static"),
                 {each.url_path: each.static for each in self.modules if each.static},
                 prefix="/static/",
+                changing=settings.environment != "production",
             ),
             login_url=self.settings.get("login_url") or self._url_of("account:login"),
             confirm_url=self._url_of("account:confirm") or self._url_of("account:login"),
@@ -147,14 +157,18 @@ class Application(RoutedApplication):
             allowed_hosts=tuple(settings.allowed_hosts),
             mailer=self.mailer,
             cache=self.cache,
+            tasks=self.tasks,
             headers=make_headers(settings),
             cors=_cors(self.modules),
             sees_health=make_health_watchers(settings),
         )
-        self._draining = False
+        # The classes that answer, with the largest body that each of them takes.
+        self._targets: dict[type[RequestHandler], tuple[int, type[RequestHandler]]] = {}
+        self.draining = asyncio.Event()
         self._reading: asyncio.Future[Health] | None = None
         self._opened = contextlib.AsyncExitStack()
         self._sweeper: asyncio.Task[None] | None = None
+        self._worker = SiteWorker(self.tasks, settings)
 
     # --- parts ---------------------------------------------------------------------------
 
@@ -192,13 +206,30 @@ class Application(RoutedApplication):
     # --- requests ------------------------------------------------------------------------
 
     def get_handler_delegate(
-        self, request: Any, target_class: type[RequestHandler], *args: Any, **kwargs: Any
-    ) -> Any:
-        """Return Tornado's delegate for a handler, with the site beneath a plain one."""
-        adopted = adopt(target_class)
-        delegate = super().get_handler_delegate(request, adopted, *args, **kwargs)
-        limit = getattr(adopted, "max_body_size", None)
-        return BoundedBody(delegate, self.config.server.max_body_size if limit is None else limit)
+        self,
+        request: HTTPServerRequest,
+        target_class: type[RequestHandler],
+        target_kwargs: dict[str, Any] | None = None,
+        path_args: list[bytes] | None = None,
+        path_kwargs: dict[str, bytes] | None = None,
+    ) -> BoundedBody:
+        """Return what runs a handler; beneath a plain one of Tornado's the site is put."""
+        known = self._targets.get(target_class)
+        if known is None:
+            adopted = adopt(target_class)
+            own = getattr(adopted, "max_body_size", None)
+            known = (self.config.server.max_body_size if own is None else own, adopted)
+            self._targets[target_class] = known
+        limit, handler = known
+        return BoundedBody(
+            limit,
+            self,
+            request,
+            handler,
+            target_kwargs,
+            path_args=path_args,
+            path_kwargs=path_kwargs,
+        )
 
     def log_request(self, handler: RequestHandler) -> None:
         """Write the access log's line of a finished request."""
@@ -224,12 +255,16 @@ class Application(RoutedApplication):
 
     # --- life ----------------------------------------------------------------------------
 
-    async def startup(self) -> None:
+    async def startup(self, *, run_tasks: bool | None = None) -> None:
         """Open what requests need; ``tornkit run`` and the test client call this.
+
+        Args:
+            run_tasks: whether a worker begins here; by default what ``tasks.run_in_site`` says.
 
         Raises:
             SettingsError: a folder of ``paths`` cannot be created.
             DatabaseError: a database cannot be opened.
+            QueueUnavailable: the file of the task queue cannot be opened.
         """
         self.config.create_paths()
         # Only now: reading a generated secret writes its file, and listing routes must not.
@@ -239,8 +274,11 @@ class Application(RoutedApplication):
         self.compile_routes()
         async with contextlib.AsyncExitStack() as opened:
             # Closed the other way round: a mail that is being made may need a database.
+            await self.databases.open()
+            opened.push_async_callback(self.databases.close)
+            if self.tasks is not None:
+                await opened.enter_async_context(self.tasks)
             for part in (
-                self.databases,
                 self.sessions.store,
                 self.limiter.store,
                 self.cache,
@@ -249,12 +287,14 @@ class Application(RoutedApplication):
                 await part.open()
                 opened.push_async_callback(part.close)
             self._opened = opened.pop_all()
-        self._draining = False
+        self.draining = asyncio.Event()  # another, for the loop may be another
         self._sweeper = asyncio.create_task(self._clear_expired())
+        await self._worker.begin(run_tasks)
 
     async def shutdown(self) -> None:
         """Close what `startup` opened; requests should have ended before."""
         try:
+            await self._worker.stop()
             if self._sweeper is not None:
                 self._sweeper.cancel()
                 await asyncio.wait([self._sweeper])
@@ -275,15 +315,19 @@ class Application(RoutedApplication):
         await self.shutdown()
 
     def begin_draining(self) -> None:
-        """Report as not ready from here, so that a balancer sends its requests elsewhere."""
-        self._draining = True
+        """Report as not ready from here, so that a balancer sends its requests elsewhere.
+
+        A worker that runs in the site takes no more jobs.
+        """
+        self.draining.set()
+        self._worker.begin_stopping()
 
     async def health(self) -> Health:
         """Ask every database and store for a sign of life, all at once, for a second at most.
 
         A process that is about to end asks nobody.
         """
-        if self._draining:
+        if self.draining.is_set():
             return Health((), draining=True)
         if self._reading is None or self._reading.done():
             self._reading = asyncio.ensure_future(self._read_health())
@@ -295,6 +339,8 @@ class Application(RoutedApplication):
             Part(f"databases.{name}", bind.ping, bind.required)
             for name, bind in self.databases.items()
         ]
+        if self.tasks is not None:
+            parts.append(Part("tasks.queue", self.tasks.ping))
         if self.session_bind is None:
             parts.append(Part("session.store", self.sessions.store.ping))
         return Health(await read(parts))
@@ -325,9 +371,10 @@ def _catch_all_last(modules: list[MountedModule]) -> list[MountedModule]:
     return sorted(modules, key=lambda module: module.prefix == "")
 
 
-def _roles_of(modules: Iterable[MountedModule]) -> frozenset[str]:
+def _roles_of(modules: Iterable[MountedModule], own: Iterable[Route]) -> frozenset[str]:
     """Return the roles that exist: those that a door of the site names."""
     doors = [module.access for module in modules]
+    doors.extend(route.access for route in own if route.access is not None)
     for module in modules:
         routes = (each if isinstance(each, Route) else each.route for each in module.routes)
         doors.extend(route.access for route in routes if route.access is not None)

@@ -16,7 +16,9 @@ from tornkit.application.stores import LIMITS, SESSIONS, Kinds, StoreRefused, bi
 from tornkit.cache import Cache, RedisCacheStore, store_of
 from tornkit.databases import Databases, metadata_of
 from tornkit.errors import CacheError, MailError, SessionError, SettingProblem, SettingsError
+from tornkit.handlers.compiled import CompiledTemplates
 from tornkit.handlers.site import SessionCookie
+from tornkit.handlers.templates import create_environment
 from tornkit.logs import NO_REQUEST, request_id
 from tornkit.mail import Mailer, default_sender, default_url, transport_of
 from tornkit.security.headers import SecurityHeaders
@@ -26,14 +28,17 @@ from tornkit.server.proxies import TrustedProxies, plain_address
 from tornkit.sessions import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
+
+    import jinja2
 
     from tornkit.mail import Transport
     from tornkit.sessions import SessionStore
     from tornkit.settings import Settings
 
 __all__ = [
+    "bad_setting",
     "make_accounts",
     "make_cache",
     "make_cookie",
@@ -43,6 +48,7 @@ __all__ = [
     "make_limiter",
     "make_mailer",
     "make_sessions",
+    "make_templates",
     "secrets_of",
 ]
 
@@ -182,7 +188,7 @@ def _store(
         return store_at(url, kinds, databases.sql)
     except StoreRefused as refused:
         problem = (refused.shown, refused.expected, refused.hint)
-        raise _bad_setting(settings, key, *problem) from None
+        raise bad_setting(settings, key, *problem) from None
 
 
 # --- cache -------------------------------------------------------------------------------
@@ -203,10 +209,10 @@ def make_cache(settings: Settings, package: str) -> Cache:
     except (CacheError, SessionError) as refused:
         scheme, colon, _ = cache.store.partition("://")
         shown = f"{scheme}://…" if colon else cache.store  # the rest may hold a password
-        raise _bad_setting(settings, "cache.store", shown, refused.message, refused.hint) from None
+        raise bad_setting(settings, "cache.store", shown, refused.message, refused.hint) from None
     if isinstance(store, RedisCacheStore) and not site:
         # Sites that begin their keys alike would show each other's values, and clear them.
-        raise _bad_setting(
+        raise bad_setting(
             settings,
             "cache.prefix",
             cache.prefix,
@@ -214,6 +220,26 @@ def make_cache(settings: Settings, package: str) -> Cache:
             "give it one, or pass modules= as the name of a package",
         )
     return Cache(store)
+
+
+# --- pages -------------------------------------------------------------------------------
+
+
+def make_templates(
+    settings: Settings, folder: Path | None, modules: Mapping[str, Path]
+) -> jinja2.Environment:
+    """Return the environment of the site's templates; in production what it compiles is kept.
+
+    Args:
+        settings: those of the site.
+        folder: the project's templates.
+        modules: the folder of each module that has templates, by its namespace.
+    """
+    compiled = None
+    if settings.environment == "production":
+        place = settings.paths.data / "templates"
+        compiled = CompiledTemplates(place, lambda: secrets_of(settings))
+    return create_environment(folder, modules, debug=settings.debug, compiled=compiled)
 
 
 # --- mail and headers --------------------------------------------------------------------
@@ -232,16 +258,17 @@ def make_mailer(settings: Settings, transport: Transport | None) -> Mailer:
     except MailError as refused:
         scheme, colon, _ = url.partition(":")
         shown = f"{scheme}://…" if colon else url  # the rest may hold a password
-        raise _bad_setting(settings, "mail.url", shown, refused.message, refused.hint) from None
+        raise bad_setting(settings, "mail.url", shown, refused.message, refused.hint) from None
     try:
         return Mailer(transport, sender=sender)
     except MailError as refused:
-        raise _bad_setting(settings, "mail.sender", sender, refused.hint) from None
+        raise bad_setting(settings, "mail.sender", sender, refused.hint) from None
 
 
-def _bad_setting(
+def bad_setting(
     settings: Settings, key: str, shown: str, expected: str, hint: str = ""
 ) -> SettingsError:
+    """Return the error for a setting that has no use, with where it comes from."""
     origin = settings.origins.get(key, "default")
     return SettingsError([SettingProblem(key, origin, repr(shown), expected, hint)])
 

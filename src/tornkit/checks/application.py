@@ -14,6 +14,7 @@ from tornkit._text import did_you_mean, listing, printable
 from tornkit.checks.databases import look_at_answers
 from tornkit.checks.messages import Message, from_error, from_setting
 from tornkit.checks.migrations import look_at_migrations
+from tornkit.checks.tasks import look_at_task_queue
 from tornkit.errors import (
     DatabaseError,
     MissingDriver,
@@ -45,13 +46,14 @@ async def look_at(application: Application, *, databases: bool = True) -> list[M
 
     Args:
         application: the one to look at.
-        databases: whether to look into the databases and the session store too.
+        databases: whether to look into the databases, the session store and the task queue too.
     """
     messages = look_at_settings(application) + look_at_logging(application)
     messages += await asyncio.to_thread(look_at_templates, application)
     if databases:
         messages += await _look_at_databases(application)
         messages += await look_at_session_store(application)
+        messages += await look_at_task_queue(application)
     return messages
 
 

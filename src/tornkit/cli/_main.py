@@ -30,6 +30,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "db": ("tornkit.cli.db:db", "Migrate the databases."),
     "user": ("tornkit.cli.user:user", "Create, change and delete users."),
     "sessions": ("tornkit.cli.sessions:sessions", "List and end sessions."),
+    "worker": ("tornkit.cli.worker:worker", "Run the tasks of the application."),
+    "tasks": ("tornkit.cli.tasks:tasks", "List jobs, try them again, end them."),
     "shell": ("tornkit.cli.shell:shell", "Open a Python prompt inside the application."),
     "info": ("tornkit.cli.info:info", "Show the versions that a bug report needs."),
     "secret": ("tornkit.cli.secret:secret", "Print a new secret key."),

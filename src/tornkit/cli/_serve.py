@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import gc
 import signal
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
-import tornado.autoreload
 
-from tornkit import logs, server
-from tornkit.checks import errors_only, look_at
-from tornkit.checks.migrations import bring_up_to_date
-from tornkit.cli._failure import describe
-from tornkit.errors import StartError
+from tornkit import server
+from tornkit.cli._plain import PlainConfig, configure_logging, explain, read_config, warnings_of
+from tornkit.cli._reloader import keep_out
+from tornkit.cli._site import is_site
+from tornkit.errors import StartError, UserCodeError
+from tornkit.server.serving import own_coroutine
 
 if TYPE_CHECKING:
     import socket
@@ -53,28 +54,60 @@ def serve(plan: Plan) -> int:
             return runner.run(_serve(plan))
     except Exception as error:
         if plan.inherited:
+            from tornkit.cli._failure import describe  # noqa: PLC0415  a site that starts needs none
+
             plan.inherited.channel.send("failed", text=describe(error))
         raise
 
 
 async def _serve(plan: Plan) -> int:
-    tornado.autoreload.start = lambda check_time=500: None  # one reloader is enough: ours
-    application = plan.site.load_any({"host": plan.host, "port": plan.port})
-    config = getattr(application, "config", None)
+    keep_out()
+    application = _load(plan)
+    if not is_site(application):
+        return await _serve_plain(plan, application)
+    config = application.config
     if _unwanted(plan, config):
         return 0
     await _prepare(plan, application)
     try:
         return await _listen(plan, application, config)
     finally:
-        await _call(application, "shutdown")
+        await application.shutdown()
+
+
+async def _serve_plain(plan: Plan, application: Any) -> int:
+    """Serve a program that knows nothing of tornkit, and need not import more of it."""
+    config = read_config(plan.site.environment)
+    if _unwanted(plan, config):
+        return 0
+    for line in warnings_of(application, config):
+        click.echo(f"Warning: {line}", err=True)
+    # A line for each request is for whoever watches; it is a fifth of what a request costs.
+    configure_logging(requests=plan.inherited is not None)
+    startup, shutdown = (own_coroutine(application, name) for name in ("startup", "shutdown"))
+    if startup is not None:
+        await startup()
+    try:
+        return await _listen(plan, application, config)
+    finally:
+        if shutdown is not None:
+            await shutdown()
+
+
+def _load(plan: Plan) -> Any:
+    # What follows `tornkit` is not for the program, which may read its own options.
+    ours, sys.argv[1:] = sys.argv[1:], []
+    try:
+        return plan.site.load_any({"host": plan.host, "port": plan.port})
+    except UserCodeError as error:
+        raise explain(error) from error.__cause__
+    finally:
+        sys.argv[1:] = ours
 
 
 def _unwanted(plan: Plan, config: Any) -> bool:
     """Tell the parent that this environment does not reload; it starts over without."""
-    if plan.inherited is None or plan.reload or config is None:
-        return False
-    if config.environment == "development":
+    if plan.inherited is None or plan.reload or config.environment == "development":
         return False
     plan.inherited.channel.send("no-reload")
     return True
@@ -82,11 +115,11 @@ def _unwanted(plan: Plan, config: Any) -> bool:
 
 async def _prepare(plan: Plan, application: Any) -> None:
     """Refuse what would fail later, before a port is opened or a database is changed."""
-    if not hasattr(application, "config"):
-        if not logging.getLogger().handlers:
-            logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-        return
-    found = errors_only(await look_at(application, databases=False))
+    # Not above: a plain application does without them. Its own site has imported them by now.
+    from tornkit import checks, logs  # noqa: PLC0415
+    from tornkit.checks.migrations import bring_up_to_date  # noqa: PLC0415
+
+    found = checks.errors_only(await checks.look_at(application, databases=False))
     if found:
         for each in found[:-1]:
             click.echo(f"Error: {each}", err=True)
@@ -103,15 +136,14 @@ async def _prepare(plan: Plan, application: Any) -> None:
         logs.configure(
             config.logging, debug=config.debug, log_dir=config.paths.log, level=config.log_level
         )
-        await _call(application, "startup")
+        await application.startup()
     except BaseException:
         await application.databases.close()
         raise
 
 
 def _address(plan: Plan, config: Any) -> tuple[str, int]:
-    host = plan.host or getattr(config, "host", None) or "127.0.0.1"
-    return host, plan.port if plan.port is not None else getattr(config, "port", 8888)
+    return plan.host or config.host, config.port if plan.port is None else plan.port
 
 
 async def _listen(plan: Plan, application: Any, config: Any) -> int:
@@ -121,22 +153,26 @@ async def _listen(plan: Plan, application: Any, config: Any) -> int:
     if fresh:
         sockets = server.bind(host, port)
     options = _options(config)
+    # What has been made so far stays: looking through it again and again for what could be
+    # thrown away would stop the site for tens of milliseconds at a time.
+    gc.collect()
+    gc.freeze()
     running, ended = server.start(application, sockets, options), _signals()
     _announce(plan, sockets, host, config, fresh=fresh)
     number = await ended
-    if hasattr(application, "begin_draining"):
+    if is_site(application):
         application.begin_draining()
     quick = number == signal.SIGINT and (plan.inherited or plan.reload is not False)
-    development = config is None or config.environment == "development"
+    development = config.environment == "development"
     timeout = options.shutdown_timeout
     await server.stop([running], min(timeout, _SHORT_STOP) if quick and development else timeout)
     return 130 if number == signal.SIGINT else 0
 
 
 def _options(config: Any) -> server.Options:
-    given = getattr(config, "server", None)
-    names = server.Options.__dataclass_fields__
-    return server.Options(**{name: getattr(given, name) for name in names if hasattr(given, name)})
+    if isinstance(config, PlainConfig):
+        return config.options
+    return server.Options.of(config.server)
 
 
 def _signals() -> asyncio.Future[signal.Signals]:
@@ -158,19 +194,17 @@ def _announce(
     plan: Plan, sockets: list[socket.socket], host: str, config: Any, *, fresh: bool
 ) -> None:
     if plan.inherited:
-        ignored = [] if config is None else [str(path) for path in _written(config)]
+        ignored = [str(path) for path in _written(config)]
         plan.inherited.channel.send("ready", sockets if fresh else None, ignore=ignored)
         plan.inherited.channel.send("serving")
     if fresh:
-        environment = getattr(config, "environment", "plain Tornado")
-        click.echo(f"Serving on {server.address(sockets, host)} ({environment}); Ctrl-C stops.")
+        if not server.is_uvloop(asyncio.get_running_loop()):
+            click.echo("uvloop is not installed; asyncio's own loop takes more CPU time", err=True)
+        kind = "plain Tornado" if isinstance(config, PlainConfig) else config.environment
+        click.echo(f"Serving on {server.address(sockets, host)} ({kind}); Ctrl-C stops.")
 
 
 def _written(config: Any) -> list[Any]:
+    if isinstance(config, PlainConfig):
+        return []
     return [value for value in dict(config.paths).values() if value is not None]
-
-
-async def _call(application: Any, name: str) -> None:
-    method = getattr(application, name, None)
-    if method is not None:
-        await method()

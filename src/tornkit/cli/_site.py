@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
 
     from tornkit.application import Application
 
-__all__ = ["Site", "echo", "echo_json", "opened", "print_table", "run_async", "site_options"]
+__all__ = [
+    "Site",
+    "echo",
+    "echo_json",
+    "is_site",
+    "opened",
+    "print_table",
+    "run_async",
+    "site_options",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,7 +53,7 @@ class Site:
             overrides: settings that the command line gives, by dotted key.
         """
         project = self.find()
-        from tornkit.settings import command_line  # noqa: PLC0415  imports pydantic
+        from tornkit.settings import command_line  # noqa: PLC0415
 
         command_line(overrides or {}, self.environment)
         return load_application(project)
@@ -55,7 +65,7 @@ class Site:
             StartError: it is a plain Tornado application.
         """
         application = self.load_any(overrides)
-        if not hasattr(application, "config"):
+        if not is_site(application):
             raise StartError(
                 "this command needs a tornkit.Application, and the project has a plain"
                 " tornado.web.Application",
@@ -63,6 +73,12 @@ class Site:
                 check_id="app.not-an-application",
             )
         return cast("Application", application)
+
+
+def is_site(application: object) -> bool:
+    """Tell whether an application is a `tornkit.Application`, importing nothing for it."""
+    composer = sys.modules.get("tornkit.application.composer")
+    return composer is not None and isinstance(application, composer.Application)
 
 
 def site_options(command: Callable[Concatenate[Site, P], R]) -> Callable[..., R]:

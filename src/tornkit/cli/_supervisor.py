@@ -3,14 +3,17 @@
 The parent never imports the project, so no mistake in it can end the parent. It keeps the
 listening sockets between two children: a browser waits instead of being refused, and gets
 a page with the error where the project does not start.
+
+It has no event loop: the child starts as soon as the parent does, and a second process should
+take no more memory than it must.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
+import selectors
 import signal
 import socket
 import subprocess
@@ -18,13 +21,15 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from tornkit.cli._broken_page import answer
 from tornkit.cli._channel import ENVIRONMENT_VARIABLE
 from tornkit.cli._watch import Change, Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+    from types import FrameType
+
+    from tornkit.cli._error_pages import ErrorPages
 
 __all__ = ["NO_RELOAD", "Supervisor"]
 
@@ -61,16 +66,16 @@ class _Child:
         except OSError:
             return self._lines(), sockets, False
 
-    async def stop(self, number: signal.Signals) -> int:
+    def stop(self, number: signal.Signals) -> int:
         """Ask the process to end, make it end where it does not, and return its exit code."""
         if not self.gone and self.process.poll() is None:
             self.process.send_signal(number)
         patience = None if number == signal.SIGTERM else _STOP_SECONDS
         try:
-            return await asyncio.to_thread(self.process.wait, patience)
+            return self.process.wait(patience)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            return await asyncio.to_thread(self.process.wait)
+            return self.process.wait()
 
     def _lines(self) -> list[dict[str, Any]]:
         *lines, self._buffer = self._buffer.split(b"\n")
@@ -89,44 +94,58 @@ class Supervisor:
         self._command = command
         self._folder = folder
         self._sockets: list[socket.socket] = []
-        self._pages: list[asyncio.Server] = []
+        self._pages: ErrorPages | None = None
         self._child: _Child | None = None
         self._error = ""
         self._served_once = False
         self._wants_reload = True
         self._ending: int | None = None
 
-    async def run(self) -> int:
+    def run(self) -> int:
         """Serve and reload; return the exit code, or `NO_RELOAD`."""
-        loop = asyncio.get_running_loop()
-        self._woken = asyncio.Event()
-        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 0)):
-            loop.add_signal_handler(number, self._end, code)
-        self._watcher = await asyncio.to_thread(Watcher, self._folder)
-        try:
-            return await self._generations()
-        finally:
-            await self._hide_error()
-            for each in self._sockets:
-                each.close()
+        self._watcher = Watcher(self._folder)
+        with selectors.DefaultSelector() as self._selector, self._signals():
+            try:
+                return self._generations()
+            finally:
+                self._hide_error()
+                for each in self._sockets:
+                    each.close()
 
-    def _end(self, code: int) -> None:
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Note signals, and let them end a wait."""
+        woken, waking = socket.socketpair()
+        for each in (woken, waking):
+            each.setblocking(False)
+        self._selector.register(woken, selectors.EVENT_READ)
+        signal.set_wakeup_fd(waking.fileno(), warn_on_full_buffer=False)
+        before = {each: signal.signal(each, self._end) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(-1)
+            woken.close()
+            waking.close()
+
+    def _end(self, number: int, _frame: FrameType | None) -> None:
         if self._ending is not None and self._child and self._child.process.poll() is None:
             self._child.process.kill()  # asked twice
-        self._ending = code
-        self._woken.set()
+        self._ending = 130 if number == signal.SIGINT else 0
 
-    async def _generations(self) -> int:
-        loop = asyncio.get_running_loop()
+    def _generations(self) -> int:
         while True:
             child = self._child = _Child(self._command, self._sockets)
-            loop.add_reader(child.end, self._woken.set)
-            change = await self._generation(child, time.monotonic())
-            loop.remove_reader(child.end)
+            self._selector.register(child.end, selectors.EVENT_READ)
+            change = self._generation(child, time.monotonic())
+            if not child.gone:
+                self._selector.unregister(child.end)
             # SIGTERM lets requests in flight take their whole time, SIGINT a short one.
-            code = await child.stop(signal.SIGTERM if self._ending == 0 else signal.SIGINT)
+            code = child.stop(signal.SIGTERM if self._ending == 0 else signal.SIGINT)
             # It may have opened its port while it was told to go.
-            await self._hear(child, None)
+            self._hear(child, None)
             child.end.close()
             if self._ending is not None:
                 return self._ending
@@ -134,25 +153,23 @@ class Supervisor:
                 return code if self._wants_reload else NO_RELOAD
             _say(f"Changed: {_named(change, self._folder)}; restarting.")
 
-    async def _generation(self, child: _Child, began: float) -> Change | None:
+    def _generation(self, child: _Child, began: float) -> Change | None:
         """Wait until this child has to go; None means that no other shall follow."""
         while self._ending is None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._watcher.pause)
-            self._woken.clear()
+            self._selector.select(self._watcher.pause)
             if not child.gone:
-                child.gone = not await self._hear(child, began)
-                if child.gone and not (self._served_once and self._wants_reload):
-                    return None
+                child.gone = not self._hear(child, began)
                 if child.gone:
-                    asyncio.get_running_loop().remove_reader(child.end)
-                    await self._show_error(child)
-            change = await asyncio.to_thread(self._look, child.gone)
+                    self._selector.unregister(child.end)
+                    if not (self._served_once and self._wants_reload):
+                        return None
+                    self._show_error(child)
+            change = self._look(child.gone)
             if change is not None:
                 return change
         return None
 
-    async def _hear(self, child: _Child, began: float | None) -> bool:
+    def _hear(self, child: _Child, began: float | None) -> bool:
         messages, sockets, alive = child.hear()
         self._sockets += sockets
         for message in messages:
@@ -163,7 +180,7 @@ class Supervisor:
                     self._error = message["text"]
                 case "ready":
                     self._watcher.ignore(message["ignore"])
-                    await self._hide_error()
+                    self._hide_error()
                 case "serving":
                     if self._served_once and began is not None:
                         _say(f"Reloaded in {time.monotonic() - began:.1f} s.")
@@ -176,27 +193,25 @@ class Supervisor:
         if change is None or not (change.needs_restart or everything):
             return None
         deadline = time.monotonic() + 1
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and self._ending is None:
             time.sleep(0.05)
             if self._watcher.look() is None:
                 break
         return change
 
-    async def _show_error(self, child: _Child) -> None:
-        code = await asyncio.to_thread(child.process.wait)
+    def _show_error(self, child: _Child) -> None:
+        from tornkit.cli._error_pages import ErrorPages  # noqa: PLC0415  imports asyncio
+
+        code = child.process.wait()
         text = self._error or f"The server process ended with code {code}; see the terminal."
         _say("Waiting for a change.")
-        pages = [
-            await asyncio.start_server(lambda r, w: answer(r, w, text), sock=each.dup())
-            for each in self._sockets
-        ]
-        self._pages = pages
+        self._pages = ErrorPages(self._sockets, text)
 
-    async def _hide_error(self) -> None:
+    def _hide_error(self) -> None:
         self._error = ""
-        for page in self._pages:
-            page.close()
-        self._pages = []
+        if self._pages is not None:
+            self._pages.close()
+            self._pages = None
 
 
 def _named(change: Change, folder: Path) -> str:

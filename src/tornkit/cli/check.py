@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tornkit.cli._site import Site, echo, echo_json, run_async, site_options
+from tornkit.cli._site import Site, echo, echo_json, is_site, run_async, site_options
 from tornkit.errors import SettingsError, TornkitError, UserCodeError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _messages(site: Site, *, deploy: bool) -> tuple[list[Message], TornkitError 
             application = site.load_any()
     except TornkitError as error:
         return checks.from_error(error), error
-    if not hasattr(application, "config"):
+    if not is_site(application):
         return refused, None  # a plain Tornado application: that it can be built is all we know
     messages = refused + run_async(checks.look_at(application))
     messages += checks.look_at_port(application)

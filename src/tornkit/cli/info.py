@@ -25,7 +25,6 @@ _PACKAGES = (
     "argon2-cffi",
     "zxcvbn",
     "uvloop",
-    "httptools",
     "psycopg",
     "asyncmy",
     "pymongo",

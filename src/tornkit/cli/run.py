@@ -13,7 +13,7 @@ from tornkit.cli._site import Site, site_options
 if TYPE_CHECKING:
     from tornkit._project import Project
 
-__all__ = ["run"]
+__all__ = ["reloads", "run", "supervise"]
 
 
 @click.command(
@@ -33,12 +33,14 @@ def run(site: Site, *, host: str | None, port: int | None, reload: bool | None) 
 
     Everything is checked before the port is opened. In development the server restarts when
     code or settings change, and pending migrations of SQLite databases are applied.
+
+    With --app, any tornado.web.Application is served as it is, without settings or a project.
     """
     from tornkit.cli._channel import inherited  # noqa: PLC0415
 
     given = inherited()
-    if given is None and _reloads(site, site.find(), reload):
-        _supervise(site)
+    if given is None and reloads(site, site.find(), reload):
+        supervise(site)
     from tornkit.cli._serve import Plan, serve  # noqa: PLC0415  imports tornado
 
     code = serve(Plan(site, host, port, reload, given))
@@ -46,7 +48,7 @@ def run(site: Site, *, host: str | None, port: int | None, reload: bool | None) 
     raise SystemExit(code)
 
 
-def _reloads(site: Site, project: Project, wanted: bool | None) -> bool:
+def reloads(site: Site, project: Project, wanted: bool | None) -> bool:
     """Tell whether to reload, as far as is known without importing the project."""
     if wanted is not None:
         return wanted and _possible(loud=True)
@@ -65,15 +67,13 @@ def _possible(*, loud: bool) -> bool:
     return False
 
 
-def _supervise(site: Site) -> None:
+def supervise(site: Site) -> None:
     """Reload until a signal; return only where the environment turns out to want none."""
-    import asyncio  # noqa: PLC0415
-
     from tornkit.cli._supervisor import NO_RELOAD, Supervisor  # noqa: PLC0415
 
     # -P: the folder the command is typed in is no place to import from.
     command = [sys.executable, "-P", "-m", "tornkit", *sys.argv[1:]]
-    code = asyncio.run(Supervisor(command, site.find().directory).run())
+    code = Supervisor(command, site.find().directory).run()
     if code != NO_RELOAD:
         sys.stdout.flush()
         raise SystemExit(code)

@@ -7,6 +7,7 @@ after it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -15,13 +16,14 @@ from tornkit._text import did_you_mean, listing, printable
 from tornkit.errors import DatabaseError, MissingDriver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = [
     "PING_TIMEOUT",
     "Bind",
     "check_files",
     "first_line",
+    "importing",
     "missing_driver",
     "options_of",
 ]
@@ -150,6 +152,21 @@ def first_line(words: str, hidden: Iterable[str] = ()) -> str:
     for secret in hidden:
         line = line.replace(secret, "***")
     return printable(line, limit=200)
+
+
+@contextmanager
+def importing(name: str, package: str, extra: str) -> Iterator[None]:
+    """Import a driver inside; the arguments are those of `missing_driver`.
+
+    Raises:
+        MissingDriver: it is not there, or cannot be imported.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise missing_driver(name, package, extra) from error
+    except ImportError as error:
+        raise missing_driver(name, package, extra, error) from error
 
 
 def missing_driver(

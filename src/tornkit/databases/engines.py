@@ -6,7 +6,6 @@ engine would do, but SQLAlchemy joins their listeners anew for each connection t
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, event
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     Begin = Callable[[Any], Awaitable[object]]
 
-__all__ = ["make_engine", "reader_beside", "watch_statements"]
+__all__ = ["make_engine", "reader_beside"]
 
 
 class _Engine(Engine):
@@ -104,24 +103,3 @@ def _reset(connection: Any, _record: object, state: PoolResetState) -> None:
     """Roll back what a connection comes back to its pool with, and ask for nothing else."""
     if state.asyncio_safe and not connection.driver_connection.is_clean:
         connection.rollback()
-
-
-def watch_statements(engine: AsyncEngine | Engine, told: Callable[[str, float], None]) -> None:
-    """Have ``told`` called with every statement and the seconds it took, failed ones too.
-
-    Engines that share the dialect of this one are watched with it.
-    """
-    dialect: Any = engine.dialect
-    for name in ("do_execute", "do_execute_no_params", "do_executemany"):
-        setattr(dialect, name, _timed(getattr(dialect, name), told))
-
-
-def _timed(execute: Callable[..., None], told: Callable[[str, float], None]) -> Any:
-    def timed(cursor: Any, statement: str, *rest: Any) -> None:
-        began = perf_counter()
-        try:
-            execute(cursor, statement, *rest)
-        finally:
-            told(statement, perf_counter() - began)
-
-    return timed

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import DetachedInstanceError, StaleDataError
 
 from tornkit._text import printable
-from tornkit.errors import DatabaseError, StaleData
+from tornkit.errors import DatabaseError, StaleData, TornkitError
 
 if TYPE_CHECKING:
     from tornkit.databases.base import Backend
@@ -37,7 +37,7 @@ def explain(error: BaseException, *, name: str, backend: Backend) -> DatabaseErr
     if said is not None:
         return said
     cause = error.orig if isinstance(error, DBAPIError) else error
-    if cause is None or isinstance(cause, DatabaseError):
+    if cause is None or isinstance(cause, TornkitError):
         return None
     fault = backend.explain(cause)
     if fault is None and isinstance(cause, ConnectionError):

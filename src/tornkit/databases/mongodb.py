@@ -8,14 +8,15 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tornkit.databases._mongodb_pool import settle, shielded_pool
+from tornkit.databases._mongodb_pool import shielded_pool
 from tornkit.databases._mongodb_urls import HINT, MongoURL, read_url
+from tornkit.databases._strays import Strays
 from tornkit.databases.bind import (
     PING_TIMEOUT,
     Bind,
     check_files,
     first_line,
-    missing_driver,
+    importing,
     options_of,
 )
 from tornkit.errors import DatabaseError
@@ -84,7 +85,7 @@ class MongoDatabase(Bind):
         self._refuse_twice(options)
         self._client: AsyncMongoClient[dict[str, Any]] | None = None
         self._errors: Any = None  # pymongo.errors, once it was opened
-        self._strays: set[asyncio.Task[Any]] = set()
+        self._strays = Strays()
 
     @property
     def is_open(self) -> bool:
@@ -113,13 +114,9 @@ class MongoDatabase(Bind):
         """
         if self._client is not None:
             return
-        try:
+        with importing(self.name, "pymongo", "mongodb"):
             from pymongo import AsyncMongoClient, errors  # noqa: PLC0415
             from pymongo.asynchronous.pool import Pool  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            raise missing_driver(self.name, "pymongo", "mongodb") from error
-        except ImportError as error:
-            raise missing_driver(self.name, "pymongo", "mongodb", error) from error
         self._errors = errors
         given = self._parts.options
         check_files(
@@ -146,7 +143,7 @@ class MongoDatabase(Bind):
         client, self._client = self._client, None
         if client is not None:
             await client.close()
-            await settle(self._strays)
+            await self._strays.settle()
 
     async def ping(self, timeout: float = PING_TIMEOUT) -> None:  # noqa: ASYNC109 - seconds, as in health
         """Ask for an answer within ``timeout`` seconds.

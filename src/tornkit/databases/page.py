@@ -15,7 +15,18 @@ U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class _Items(Generic[T]):
+    items: list[T]
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(_Items[T]):
     """One page of a list, by its number.
 
     Attributes:
@@ -25,7 +36,6 @@ class Page(Generic[T]):
         total: how many items the whole list has.
     """
 
-    items: list[T]
     number: int
     size: int
     total: int
@@ -76,12 +86,6 @@ class Page(Generic[T]):
         """Return the page with every item changed."""
         return Page([change(item) for item in self.items], self.number, self.size, self.total)
 
-    def __iter__(self) -> Iterator[T]:
-        return iter(self.items)
-
-    def __len__(self) -> int:
-        return len(self.items)
-
     def __json__(self) -> dict[str, object]:
         return {
             "items": self.items,
@@ -95,7 +99,7 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class CursorPage(Generic[T]):
+class CursorPage(_Items[T]):
     """One page of a list, by its place.
 
     Attributes:
@@ -105,7 +109,6 @@ class CursorPage(Generic[T]):
         previous: what ``before`` takes for the page before, or None.
     """
 
-    items: list[T]
     size: int
     next: str | None
     previous: str | None
@@ -125,12 +128,6 @@ class CursorPage(Generic[T]):
         return CursorPage(
             [change(item) for item in self.items], self.size, self.next, self.previous
         )
-
-    def __iter__(self) -> Iterator[T]:
-        return iter(self.items)
-
-    def __len__(self) -> int:
-        return len(self.items)
 
     def __json__(self) -> dict[str, object]:
         return {

@@ -17,6 +17,8 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.util import await_only, greenlet_spawn
 from sqlalchemy.util.queue import Empty
 
+from tornkit.databases._strays import Strays
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
@@ -27,27 +29,17 @@ __all__ = ["IDLE", "ShieldedPool", "settle", "shielded"]
 IDLE: Final = 1.0
 """Seconds after which a server is asked for a sign of life before its connection is used."""
 
-_GRACE = 1.0  # seconds that closing waits
-_strays: set[asyncio.Future[Any]] = set()
+_strays = Strays()
 
 
 async def shielded(work: Awaitable[Any]) -> Any:
     """Await ``work`` so that a cancellation stops the waiting and not the work."""
-    task = asyncio.ensure_future(work)
-    _strays.add(task)
-    task.add_done_callback(_strays.discard)
-    return await asyncio.shield(task)
+    return await asyncio.shield(_strays.keep(work))
 
 
 async def settle() -> None:
     """Wait a moment for the work that this loop's cancelled tasks left behind, then end it."""
-    loop = asyncio.get_running_loop()
-    mine = [task for task in _strays if task.get_loop() is loop]
-    if mine:
-        _, late = await asyncio.wait(mine, timeout=_GRACE)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+    await _strays.settle()
 
 
 class ShieldedPool(AsyncAdaptedQueuePool):
@@ -108,9 +100,7 @@ class ShieldedPool(AsyncAdaptedQueuePool):
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            stray = asyncio.ensure_future(self._give_back(task))
-            _strays.add(stray)
-            stray.add_done_callback(_strays.discard)
+            _strays.keep(self._give_back(task))
             raise
         finally:
             self._fetching -= 1

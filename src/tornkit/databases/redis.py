@@ -21,7 +21,7 @@ from tornkit.databases.bind import (
     Bind,
     check_files,
     first_line,
-    missing_driver,
+    importing,
     options_of,
 )
 from tornkit.errors import DatabaseError
@@ -118,16 +118,12 @@ class RedisDatabase(Bind):
         """
         if self._client is not None:
             return
-        try:
+        with importing(self.name, "redis", "redis"):
             import redis  # noqa: PLC0415
             from redis.asyncio import BlockingConnectionPool, Redis  # noqa: PLC0415
             from redis.asyncio.connection import parse_url  # noqa: PLC0415
             from redis.asyncio.retry import Retry  # noqa: PLC0415
             from redis.backoff import NoBackoff  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            raise missing_driver(self.name, "redis", "redis") from error
-        except ImportError as error:
-            raise missing_driver(self.name, "redis", "redis", error) from error
         self._errors = redis.exceptions
         parts: dict[str, Any] = {
             "connection_class": redis.asyncio.Connection,

@@ -10,7 +10,7 @@ from tornado.websocket import WebSocketHandler
 from tornkit import encoding
 from tornkit.errors import AppError, ErrorCode, TornkitError
 from tornkit.handlers import error_pages, forms, nonces
-from tornkit.handlers.resources import ResourcesHandler
+from tornkit.handlers.owning import OwningHandler
 from tornkit.security.hosts import host_name
 from tornkit.security.redirects import local_path
 
@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["BaseHandler"]
 
+_JSON = "application/json; charset=utf-8"
+_HTML = "text/html; charset=utf-8"
+_KNOWN_TYPES = frozenset({_JSON, _HTML})
 
-class BaseHandler(ResourcesHandler):
+
+class BaseHandler(OwningHandler):
     """Answer requests of a site; a subclass adds ``get``, ``post`` and so on.
 
     Example:
@@ -69,8 +73,15 @@ class BaseHandler(ResourcesHandler):
         self, content: str | bytes, content_type: str, status_code: int = 200
     ) -> Future[None]:
         """Answer with ``content``; awaiting the result is possible, not needed."""
-        self.set_status(status_code)
-        self.set_header("Content-Type", content_type)
+        if status_code != 200 or self._status_code != 200 or self._reason != "OK":
+            self.set_status(status_code)
+        if content_type in _KNOWN_TYPES:
+            self._headers.put("Content-Type", content_type)
+        else:
+            self.set_header("Content-Type", content_type)
+        if type(content) is bytes and not self._finished:
+            self._write_buffer.append(content)
+            return self.finish()
         return self.finish(content)
 
     def response_json(
@@ -93,7 +104,7 @@ class BaseHandler(ResourcesHandler):
         answer = self._answer_to(error)
         body = encoding.encode(answer.merged(data), pretty=self.site.debug)
         status = answer.status_code if status_code is None else status_code
-        return self.response(body, "application/json; charset=utf-8", status)
+        return self.response(body, _JSON, status)
 
     def response_html(
         self,
@@ -117,7 +128,7 @@ class BaseHandler(ResourcesHandler):
         answer = self._answer_to(error)
         page = self.render_template(template, **{"errors": [], **answer.merged(data)})
         status = answer.status_code if status_code is None else status_code
-        return self.response(page, "text/html; charset=utf-8", status)
+        return self.response(page, _HTML, status)
 
     def render_template(self, template: str, **data: Any) -> str:
         """Return a template of the site, rendered with Jinja2 for this request.
@@ -127,14 +138,8 @@ class BaseHandler(ResourcesHandler):
         """
         if self.site.templates is None:
             raise TornkitError("templates need a tornkit.Application", hint="use one")
-        own = {
-            "handler": self,
-            "request": self.request,
-            "url": self.reverse_url,
-            "static_url": self.static_url,
-            "flashes": self.session_flashes,
-        }
-        return nonces.render(self.site.templates.get_template(template), self, {**own, **data})
+        data.setdefault("handler", self)  # the environment asks it for all the rest
+        return nonces.render(self.site.templates.get_template(template), self, data)
 
     def session_flashes(self) -> list[dict[str, str]]:
         """Take the waiting flash messages out of the session, oldest first.
@@ -250,6 +255,8 @@ class BaseHandler(ResourcesHandler):
     # --- errors --------------------------------------------------------------------------
 
     def _answer_to(self, error: BaseException | ErrorCode | None, **given: Any) -> ErrorAnswer:
+        if error is None and not given:
+            return error_pages.SUCCESS
         answer = error_pages.answer_of(error, debug=self.site.debug, **given)
         if answer.retry_after is not None:
             self.set_header("Retry-After", str(answer.retry_after))
@@ -267,8 +274,8 @@ class BaseHandler(ResourcesHandler):
         self._add_vary("Accept")
         if self.wants_json():
             body: str | bytes = encoding.encode(answer.merged({}), pretty=self.site.debug)
-            self.set_header("Content-Type", "application/json; charset=utf-8")
+            self._headers.put("Content-Type", _JSON)
         else:
             body = error_pages.render(self, answer, error)
-            self.set_header("Content-Type", "text/html; charset=utf-8")
+            self._headers.put("Content-Type", _HTML)
         self.finish(body)

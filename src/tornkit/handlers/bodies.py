@@ -1,20 +1,22 @@
 """How large a body may be, and what its sender is told where it is larger or unreadable.
 
 Tornado's server closes the connection on a body over its limit, without an answer that a
-browser could show. `BoundedBody` stands between the connection and the handler, knows the
-handler's own limit, and lets it answer 413 before the rest of the body is read.
+browser could show. `BoundedBody` knows the handler's own limit, and lets it answer 413 before
+the rest of the body is read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import HTTPInputError, HTTPMessageDelegate
-from tornado.web import HTTPError
+from tornado.httputil import HTTPInputError
+from tornado.web import HTTPError, _HandlerDelegate
 
+from tornkit._requests import execute
 from tornkit.server.hanging_up import hang_up
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
         RequestStartLine,
         ResponseStartLine,
     )
-    from tornado.web import _HandlerDelegate
+    from tornado.web import Application, RequestHandler
 
 __all__ = ["BoundedBody", "parse", "refusal_of"]
 
@@ -55,32 +57,55 @@ def parse(request: HTTPServerRequest) -> None:
         raise HTTPError(400, "invalid body: %s", error, reason=reason) from error
 
 
-class BoundedBody(HTTPMessageDelegate):
-    """Pass a request on to Tornado's delegate, up to ``limit`` bytes of body."""
+class BoundedBody(_HandlerDelegate):
+    """Hand a request to its handler, with at most ``limit`` bytes of body."""
 
-    def __init__(self, inner: _HandlerDelegate, limit: int) -> None:
-        self._inner = inner
+    def __init__(
+        self,
+        limit: int,
+        application: Application,
+        request: HTTPServerRequest,
+        handler_class: type[RequestHandler],
+        handler_kwargs: dict[str, Any] | None = None,
+        *,
+        path_args: list[Any] | None = None,
+        path_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        """Take what Tornado's delegate takes, after the limit."""
+        # In the steps of Tornado's own, without a buffer for a body that most do not have.
+        self.application = application
+        self.connection = request.connection
+        self.request = request
+        self.handler_class = handler_class
+        self.handler_kwargs = handler_kwargs or {}
+        self.path_args = path_args or []
+        self.path_kwargs = path_kwargs or {}
+        self.stream_request_body = handler_class._stream_request_body
         self._limit = limit
         self._received = 0
+        self._body: BytesIO | None = None  # it hands out what it holds without a copy
 
     def execute(self) -> Awaitable[None] | None:
-        """Run the handler on a request that is there as a whole."""
-        return self._inner.execute()
+        """Run the handler."""
+        return super().execute() if self.stream_request_body else execute(self)
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
         """Refuse a body that is announced as too large, before the client is told to go on."""
-        connection = self._inner.connection
+        fields = headers._as_list
+        if "Content-Length" not in fields and "Transfer-Encoding" not in fields:
+            return super().headers_received(start_line, headers)
+        connection = self.connection
         if not isinstance(connection, HTTP1Connection):
-            return self._inner.headers_received(start_line, headers)
+            return super().headers_received(start_line, headers)
         connection.set_max_body_size(self._limit)
-        if self._inner.stream_request_body:
+        if self.stream_request_body:
             return self._open_stream(connection, start_line, headers)
         connection.set_max_body_size(sys.maxsize)  # from here on it is counted here
         if _announced(headers) > self._limit:
             return self._refuse(connection)
-        return self._inner.headers_received(start_line, headers)
+        return super().headers_received(start_line, headers)
 
     async def _open_stream(
         self,
@@ -88,7 +113,7 @@ class BoundedBody(HTTPMessageDelegate):
         start_line: RequestStartLine | ResponseStartLine,
         headers: HTTPHeaders,
     ) -> None:
-        ready = self._inner.headers_received(start_line, headers)
+        ready = super().headers_received(start_line, headers)
         if ready is not None:
             await ready
         # As in Tornado, prepare() may have asked the connection for another limit.
@@ -100,18 +125,30 @@ class BoundedBody(HTTPMessageDelegate):
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Pass a part of the body on, or refuse it where the whole has become too large."""
         self._received += len(chunk)
-        connection = self._inner.connection
+        connection = self.connection
         if self._received > self._limit and isinstance(connection, HTTP1Connection):
             return self._refuse(connection)
-        return self._inner.data_received(chunk)
+        if self.stream_request_body:
+            return super().data_received(chunk)
+        if self._body is None:
+            self._body = BytesIO()
+        self._body.write(chunk)
+        return None
 
     def finish(self) -> None:
-        """Tell the handler that the body is complete."""
-        self._inner.finish()
+        """Run the handler on a request that is complete."""
+        if self.stream_request_body:
+            super().finish()
+            return
+        if self._body is not None:
+            self.request.body = self._body.getvalue()
+            self._body = None
+        self.execute()
 
     def on_connection_close(self) -> None:
-        """Tell the handler that nothing more will come."""
-        self._inner.on_connection_close()
+        """Forget the body, for nothing more will come."""
+        self._body = None
+        super().on_connection_close()
 
     async def _refuse(self, connection: HTTP1Connection) -> None:
         """Let the handler answer 413, then end the connection without losing that answer."""
@@ -126,14 +163,14 @@ class BoundedBody(HTTPMessageDelegate):
             _size(self._limit),
             reason=f"The request is too large. At most {_size(self._limit)} are accepted.",
         )
-        request: Any = self._inner.request
+        request: Any = self.request
         request._refusal = refusal
-        if self._inner.stream_request_body:
+        if self.stream_request_body:
             if not request._body_future.done():
                 request._body_future.set_exception(refusal)
                 request._body_future.exception()  # also where nobody waits for it
         else:
-            self._inner.execute()
+            self.execute()
         await asyncio.wait([connection._finish_future], timeout=_ANSWER_PATIENCE)
         hang_up(connection.stream)
         # Ends Tornado's reading: what its buffer still holds must not become a request.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tornkit.handlers.headers import HeadersHandler
-from tornkit.routing import route_of
+from tornkit.handlers.answers import AnswersHandler
 from tornkit.security.cors import Cors
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def cors_of(handler: type, of_module: Cors | None) -> Cors | None:
     return own if own is None or isinstance(own, Cors) else of_module
 
 
-class CorsHandler(HeadersHandler):
+class CorsHandler(AnswersHandler):
     """Answer other origins as the handler's ``cors``, else that of its module, says."""
 
     cors: Cors | None
@@ -40,13 +39,10 @@ class CorsHandler(HeadersHandler):
 
     @property
     def _cors(self) -> Cors | None:
-        return cors_of(type(self), self._cors_of_module())
+        route = getattr(self.request, "tornkit_route", None)  # as route_of()
+        return cors_of(type(self), self._cors_by_path() if route is None else route.cors)
 
-    def _cors_of_module(self) -> Cors | None:
-        route = route_of(self.request)
-        if route is not None:
-            of_module: Cors | None = route.cors
-            return of_module
+    def _cors_by_path(self) -> Cors | None:
         path = self.request.path
         for prefix, cors in self.site.cors:
             if path.startswith(prefix):
@@ -54,9 +50,9 @@ class CorsHandler(HeadersHandler):
         return None
 
     def _answer_preflight(self) -> bool:
-        """Answer the question of a browser whether it may send a request, if this is one."""
+        """Answer the question of a browser whether it may send a request, if OPTIONS is one."""
         headers = self.request.headers
-        if self.request.method != "OPTIONS" or "Access-Control-Request-Method" not in headers:
+        if "Access-Control-Request-Method" not in headers:
             return False
         cors, origin = self._cors, headers.get("Origin")
         if cors is None or origin is None:

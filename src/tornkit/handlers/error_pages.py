@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tornkit.handlers.site import Site
 
-__all__ = ["ErrorAnswer", "answer_of", "render"]
+__all__ = ["SUCCESS", "ErrorAnswer", "answer_of", "render"]
 
 _log = logging.getLogger("tornkit.handlers")
 
@@ -50,11 +50,9 @@ class ErrorAnswer:
         Raises:
             TypeError: ``data`` holds ``code`` or ``message``.
         """
-        for name in ("code", "message"):
-            if name in data:
-                raise TypeError(
-                    f"{name!r} is set by the answer itself; give your value another name"
-                )
+        if "code" in data or "message" in data:
+            name = "code" if "code" in data else "message"
+            raise TypeError(f"{name!r} is set by the answer itself; give your value another name")
         answer: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.errors:
             answer["errors"] = [
@@ -65,7 +63,7 @@ class ErrorAnswer:
         return answer
 
 
-_SUCCESS = ErrorAnswer()
+SUCCESS = ErrorAnswer()
 
 
 def answer_of(
@@ -85,7 +83,7 @@ def answer_of(
         message = own or error.reason or _phrase(error.status_code)
         return ErrorAnswer(error.status_code, error.status_code, message)
     if status_code is None:
-        return _SUCCESS
+        return SUCCESS
     message = f"{type(error).__name__}: {error}" if debug and error else reason
     return ErrorAnswer(status_code, status_code, message or _phrase(status_code))
 

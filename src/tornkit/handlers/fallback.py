@@ -49,6 +49,7 @@ def adopt(handler: type[RequestHandler]) -> type[RequestHandler]:
         members = {
             "accepts_typed_arguments": False,
             "_default_policy": SITE_SCRIPTS,
+            "uses_etag": getattr(handler, "uses_etag", True),
             "__module__": handler.__module__,
         }
         adopted = type(handler.__name__, (handler, BaseHandler), members)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import types
 import typing
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import msgspec
-from pydantic import AliasChoices, ValidationError
+from pydantic import AliasChoices, BaseModel, ValidationError
 from tornado.web import HTTPError
 
 from tornkit.errors import FieldError, FormError
@@ -16,7 +17,6 @@ from tornkit.handlers.negotiation import is_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic import BaseModel
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
     from tornado.httputil import HTTPServerRequest
@@ -60,26 +60,41 @@ def parse_json(request: HTTPServerRequest, model: type[Model]) -> Model:
 
 
 def _validate(model: type[Model], arguments: Mapping[str, list[bytes]]) -> Model:
-    texts = {name: [_text(value) for value in values] for name, values in arguments.items()}
-    fields = {
-        key: _takes_several(field.annotation)
-        for name, field in model.model_fields.items()
-        for key in _keys(name, field)
-    }
+    lists = _lists_of(model)
     values: dict[str, object] = {}
-    spoilt = [name for name, given in texts.items() if any("\0" in value for value in given)]
+    spoilt: list[str] = []
+    for name, given in arguments.items():
+        filled = [_text(value) for value in given if value]
+        if filled:
+            values[name] = filled if name in lists else filled[-1]
+            if any("\0" in value for value in filled):
+                spoilt.append(name)
     if spoilt:
         raise FormError([FieldError(name, _NUL, "nul") for name in spoilt[:_MAX_ERRORS]])
-    for name, given in texts.items():
-        filled = [value for value in given if value]
-        if filled:
-            values[name] = filled if fields.get(name, False) else filled[-1]
     try:
         return model.model_validate(values)
     except ValidationError as invalid:
         details = invalid.errors(include_url=False, include_context=False, include_input=False)
         shown = {name: value for name, value in values.items() if "password" not in name.lower()}
         raise _form_error(details, shown) from None
+
+
+_lists: WeakKeyDictionary[type[BaseModel], frozenset[str]] = WeakKeyDictionary()
+
+
+def _lists_of(model: type[BaseModel]) -> frozenset[str]:
+    """Return the keys under which a model takes several values."""
+    known = _lists.get(model)
+    if known is None:
+        known = frozenset(
+            key
+            for name, field in model.model_fields.items()
+            if _takes_several(field.annotation)
+            for key in _keys(name, field)
+        )
+        if model.__pydantic_complete__:  # otherwise its annotations may still be texts
+            _lists[model] = known
+    return known
 
 
 def _keys(name: str, field: FieldInfo) -> list[str]:

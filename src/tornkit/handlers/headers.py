@@ -9,27 +9,27 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from tornado.httputil import HTTPHeaders, format_timestamp
+from tornado.httputil import format_timestamp
 from tornado.web import RequestHandler
 
+from tornkit._headers import SharedHeaders
 from tornkit.errors import AnswerError
 from tornkit.handlers.negotiation import is_json
-from tornkit.handlers.site import Site
 from tornkit.security.csp import JSON, Policy, ancestors_of, check_directives, frame_options
 from tornkit.security.headers import POLICY, FirstHeaders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tornkit.handlers.site import Site
+
 __all__ = ["HeadersHandler"]
 
-_BARE_SITE = Site()
 _BARE = FirstHeaders((("X-Content-Type-Options", "nosniff"),), Policy.of())
 _FRAMES = "X-Frame-Options"
-_HTML = "text/html; charset=UTF-8"
 _NONCE_BYTES = 18  # 144 bits, which base64 writes without padding
 
 
@@ -48,29 +48,6 @@ class _LateNonce:
         return self._handler.csp_nonce
 
 
-class _FirstOnes(HTTPHeaders):
-    """The headers of an answer as it begins, put in place as a whole instead of one by one."""
-
-    def __init__(self, date: str, lines: Iterable[tuple[str, str]]) -> None:
-        # Lists of their own, for HTTPHeaders.add() adds to them; names as it would write them.
-        begun = {"Content-Type": [_HTML], "Date": [date]}
-        for name, value in lines:
-            begun[name] = [value]
-        self._as_list, self._combined_cache = begun, {}
-
-    def begin(self, name: str, value: str) -> bool:
-        """Set a header unless it is there; the name is written as HTTPHeaders would write it."""
-        lines = self._as_list
-        if name in lines:
-            return False
-        lines[name] = [value]
-        return True
-
-    def get_all(self) -> Iterable[tuple[str, str]]:
-        """Return the lines, as a list: a generator is resumed for each of them."""
-        return [(name, value) for name, values in self._as_list.items() for value in values]
-
-
 class HeadersHandler(RequestHandler):
     """Begin every answer with the site's headers, and complete its policy at the end."""
 
@@ -78,10 +55,12 @@ class HeadersHandler(RequestHandler):
     """Directives that replace the site's on this handler's pages; "" takes one out."""
 
     _default_policy: Mapping[str, str] = {}  # laid over the default, beneath the settings
-    _headers: _FirstOnes
+    _headers: SharedHeaders
     _first = _BARE
     _csp_nonce: str | None = None
     _left_out = False
+    site: Site
+    """The parts of the application, as `tornkit.application` handed them over."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse directives that browsers would ignore or misread.
@@ -99,11 +78,6 @@ class HeadersHandler(RequestHandler):
                 raise ValueError("content_security_policy: expected a dict of directives")
         except ValueError as problem:
             raise ValueError(f"class {cls.__name__}: {problem}") from None
-
-    @cached_property
-    def site(self) -> Site:
-        """The parts of the application, as `tornkit.application` handed them over."""
-        return getattr(self.application, "site", _BARE_SITE)
 
     @property
     def csp_nonce(self) -> str:
@@ -130,12 +104,10 @@ class HeadersHandler(RequestHandler):
         # Tornado's own, but without the server's name and version, which are of use only to
         # an attacker, and with ours before those of set_default_headers(), which so win.
         known = self.site.headers
-        self._first = (
-            _BARE
-            if known is None
-            else known.of(type(self), self._default_policy, self.content_security_policy)
-        )
-        self._headers = _FirstOnes(_date(int(time.time())), self._first.lines)
+        if known is not None:
+            self._first = known.of(type(self), self._default_policy, self.content_security_policy)
+        self._headers = SharedHeaders(self._first.begun)
+        self._headers._as_list["Date"] = (_date(int(time.time())),)
         self.set_default_headers()
         self._write_buffer = []
         self._status_code, self._reason = 200, "OK"
@@ -150,6 +122,8 @@ class HeadersHandler(RequestHandler):
         """Return a hash of the body, or None for a page whose nonce makes every one differ."""
         return super().compute_etag() if self._csp_nonce is None else None
 
+    compute_etag._is_ours = True  # type: ignore[attr-defined]
+
     def _before_headers(self) -> None:
         """Complete the headers, just before they leave."""
         headers, first = self._headers, self._first
@@ -160,16 +134,17 @@ class HeadersHandler(RequestHandler):
             for name, _ in first.lines:
                 if headers.get(name) == "":
                     del headers[name]
-        if POLICY not in headers:
+        fields = headers._as_list
+        if POLICY not in fields:
             return
-        policy = headers[POLICY]
-        if policy != first.policy.text:
-            self._follow_own_policy(policy, first)
+        policy = fields[POLICY][0]
+        if policy != first.policy.text or len(fields[POLICY]) > 1:
+            self._follow_own_policy(headers[POLICY], first)
         elif self._status_code == 304:
             # The page that the browser has kept goes with the policy that it came with.
             del headers[POLICY]
-        elif "json" in (kind := headers.get("Content-Type", "")) and is_json(kind):
-            headers[POLICY] = JSON
+        elif "json" in (kind := fields.get("Content-Type", ("",))[0]) and is_json(kind):
+            headers.put(POLICY, JSON)
             self._frame_as("DENY", first)
         elif self._csp_nonce is not None:
             headers[POLICY] = first.policy.with_nonce(self._csp_nonce)
@@ -182,12 +157,12 @@ class HeadersHandler(RequestHandler):
 
     def _frame_as(self, options: str | None, first: FirstHeaders) -> None:
         headers, ours = self._headers, first.policy.frame_options
-        if options == ours or _FRAMES not in headers or headers[_FRAMES] != ours:
+        if options == ours or headers.get(_FRAMES) != ours:
             return  # the same, or the handler's own
         if options is None:
             del headers[_FRAMES]
         else:
-            headers[_FRAMES] = options
+            headers.put(_FRAMES, options)
 
     def _add_vary(self, name: str) -> None:
         if self._headers.begin("Vary", name):

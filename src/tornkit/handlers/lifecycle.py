@@ -14,12 +14,12 @@ import logging
 import os
 import sys
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tornado import iostream
-from tornado.concurrent import future_set_result_unless_cancelled
 from tornado.log import app_log, gen_log
-from tornado.web import Finish, HTTPError, _has_stream_request_body
+from tornado.web import Finish, HTTPError
 from tornado.websocket import WebSocketHandler
 
 from tornkit._work import CountedWork, Work, current_work
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
     from tornado.web import OutputTransform
 
+    from tornkit.databases import Databases
+
 __all__ = ["LifecycleHandler"]
 
 _log = logging.getLogger("tornkit.handlers")
@@ -55,6 +57,11 @@ _DATABASE_STATUS: dict[str | None, int] = {
     "databases.request": 400,
     "databases.stale": 409,
 }
+
+
+@lru_cache(1024)
+def _name_of(handler: type, method: str | None) -> str:
+    return f"{method} {handler.__module__}:{handler.__qualname__}"
 
 
 class _NotYet(asyncio.Future[None]):
@@ -96,9 +103,13 @@ class LifecycleHandler(CorsHandler):
     def clear(self) -> None:
         """Reset headers and content to those that every response starts with."""
         super().clear()
-        self._headers["X-Request-ID"] = self.request_id
+        self._headers._as_list["X-Request-Id"] = (self._request_id or self.request_id,)
 
     # --- hooks ---------------------------------------------------------------------------
+
+    def _is_open(self) -> bool:
+        """Tell whether anybody may pass, and nobody is to be known."""
+        return True
 
     async def _open_door(self) -> None:
         """Load who is asking and refuse whoever may not pass."""
@@ -117,22 +128,31 @@ class LifecycleHandler(CorsHandler):
 
     async def _execute(self, transforms: list[OutputTransform], *args: Any, **kwargs: Any) -> None:
         self._transforms = transforms
-        current_request_id.set(self.request_id)
-        handler = type(self)
-        name = f"{self.request.method} {handler.__module__}:{handler.__qualname__}"
-        work = CountedWork if self.site.debug else Work
-        current_work.set(work(name, self.site.cache))
+        current_request_id.set(self._request_id or self.request_id)
+        site, request = self.site, self.request
+        work = CountedWork if site.debug else Work
+        kind: Any = type(self)
+        method = request.method if request.method in self.SUPPORTED_METHODS else "?"
+        current_work.set(work(_name_of(kind, method), site.cache))
         try:
-            await self._enter(args, kwargs)
-            if self._prepared_future is not None:
-                # The application is ready for the body to arrive.
-                future_set_result_unless_cancelled(self._prepared_future, None)
-            if self._finished or not await self._body_arrived():
+            waits = self._enter(args, kwargs)
+            if waits is not None:
+                await waits
+            if not self._finished:
+                result: Any = self.prepare()
+                if result is not None:
+                    await result
+            # An early answer leaves before the server is told to go on: otherwise it would
+            # read on, or close the connection, while the answer still waits for its session.
+            if self._pending is not None:
+                await self._pending_answers()
+            self._let_body_come()
+            if self._finished or (self._stream_request_body and not await self._body_arrived()):
                 return
             if isinstance(self, WebSocketHandler) and self._unsettled():
                 await self._settle()  # an upgrade leaves at once, so the session goes first
-            method = getattr(self, (self.request.method or "").lower())
-            result = method(*self.path_args, **self.path_kwargs)
+            answer = getattr(self, (request.method or "").lower())
+            result = answer(*self.path_args, **self.path_kwargs)
             if result is not None:
                 result = await result
             if self._auto_finish and not self._finished:
@@ -145,37 +165,51 @@ class LifecycleHandler(CorsHandler):
                 if self._pending is not None:
                     await self._pending_answers()
             finally:
-                if self._prepared_future is not None and not self._prepared_future.done():
-                    self._prepared_future.set_result(None)
+                self._let_body_come()
 
-    async def _enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        refusal = bodies.refusal_of(self.request)
+    def _enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Awaitable[None] | None:
+        """Read what was sent; return what has to be awaited before the handler may know it."""
+        self._read(args, kwargs)
+        if self.request.method == "OPTIONS" and self._answer_preflight():
+            return None
+        self._cross_origin_protection()
+        is_open, checks = self._is_open(), self._guards and self._checks()
+        return None if is_open and not checks else self._pass(is_open, checks)
+
+    async def _pass(
+        self, is_open: bool, checks: Sequence[Callable[[Any], Awaitable[None]]]
+    ) -> None:
+        if not is_open:
+            await self._open_door()
+        for check in checks:
+            if not self._finished:
+                await check(self)
+
+    def _read(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Read what was sent, or refuse what nobody wants to read."""
+        request = self.request
+        refusal = bodies.refusal_of(request)
         if refusal is not None:
             raise refusal
-        if self.request.method not in self.SUPPORTED_METHODS:
+        if request.method not in self.SUPPORTED_METHODS:
             raise HTTPError(405)
-        if not _has_stream_request_body(type(self)):
-            bodies.parse(self.request)
-        self.path_args = [self._path_argument(value) for value in args]
-        self.path_kwargs = {
-            name: self._path_argument(value, name) for name, value in kwargs.items()
-        }
-        log_arguments(self.request.arguments)
+        has_body = request.body or "Content-Type" in request.headers._as_list
+        if has_body and not self._stream_request_body:
+            bodies.parse(request)
+        self.path_args = [self._path_argument(value) for value in args] if args else []
+        self.path_kwargs = (
+            {name: self._path_argument(value, name) for name, value in kwargs.items()}
+            if kwargs
+            else {}
+        )
+        if request.arguments:
+            log_arguments(request.arguments)
         self._check_host()
-        if not self._answer_preflight():
-            self._cross_origin_protection()
-            await self._open_door()
-            for check in self._checks():
-                if not self._finished:
-                    await check(self)
-        if not self._finished:
-            result: Any = self.prepare()
-            if result is not None:
-                await result
-        # An early answer leaves before the server is told to go on: otherwise it would read
-        # on, or close the connection, while the answer still waits for its session.
-        if self._pending is not None:
-            await self._pending_answers()
+
+    def _check_host(self) -> None:
+        patterns = self.site.allowed_hosts
+        if patterns is not None and not allowed(self.request.host, patterns):
+            raise HTTPError(400, "host %r is not in allowed_hosts", self.request.host)
 
     def _checks(self) -> Sequence[Callable[[Any], Awaitable[None]]]:
         """Return the guards that this request has to pass."""
@@ -185,18 +219,18 @@ class LifecycleHandler(CorsHandler):
         # Tornado's regexes give bytes; tornkit's converters give the converted value.
         return self.decode_argument(value, name) if isinstance(value, bytes) else value
 
-    async def _body_arrived(self) -> bool:
-        if _has_stream_request_body(type(self)):
-            try:
-                await self.request._body_future
-            except iostream.StreamClosedError:
-                return False
-        return True
+    def _let_body_come(self) -> None:
+        """Tell the server that the handler is ready for a body, if it is to come in parts."""
+        ready: asyncio.Future[None] | None = self._prepared_future
+        if ready is not None and not ready.done():
+            ready.set_result(None)
 
-    def _check_host(self) -> None:
-        patterns = self.site.allowed_hosts
-        if patterns is not None and not allowed(self.request.host, patterns):
-            raise HTTPError(400, "host %r is not in allowed_hosts", self.request.host)
+    async def _body_arrived(self) -> bool:
+        try:
+            await self.request._body_future
+        except iostream.StreamClosedError:
+            return False
+        return True
 
     # --- exceptions ----------------------------------------------------------------------
 
@@ -250,6 +284,14 @@ class LifecycleHandler(CorsHandler):
         request = self.request
         return f"{request.method} {shown_target(request.uri or '-')} ({request.remote_ip})"
 
+    # --- databases -----------------------------------------------------------------------
+
+    @property
+    def _databases(self) -> Databases:
+        if self.site.databases is None:
+            raise DatabaseError("databases need a tornkit.Application", hint="use one")
+        return self.site.databases
+
     # --- answers -------------------------------------------------------------------------
 
     @asynccontextmanager
@@ -270,9 +312,7 @@ class LifecycleHandler(CorsHandler):
             UnknownDatabase: no bind of that name.
             DatabaseError: the database cannot be used, or the commit failed (503).
         """
-        databases = self.site.databases
-        if databases is None:
-            raise DatabaseError("self.db() needs a tornkit.Application", hint="use one")
+        databases = self._databases
         finish: Finish | None = None
         block = enter_block(self, reads=read_only)
         try:
@@ -331,7 +371,7 @@ class LifecycleHandler(CorsHandler):
             self._answered_in, self._finished = block, True
             return _NotYet()
         if self._pending is None and (self._status_code == 101 or not self._unsettled()):
-            return super().finish()
+            return self._finish()
         self._finished = True
         # As after any finish(), a client that leaves is no longer the handler's concern.
         self.request.connection.set_close_callback(None)  # type: ignore[union-attr]
@@ -355,12 +395,12 @@ class LifecycleHandler(CorsHandler):
             return self._send()
         return self._queue(self._settle_and_flush())
 
-    def _send(self, include_footers: bool = False) -> asyncio.Future[None]:
-        if not self._headers_written:
-            self._before_headers()
-            if bodies.refusal_of(self.request) is not None:
-                self._headers["Connection"] = "close"
-        return super().flush(include_footers)
+    flush._is_ours = True  # type: ignore[attr-defined]
+
+    def _before_headers(self) -> None:
+        super()._before_headers()
+        if bodies.refusal_of(self.request) is not None:
+            self._headers["Connection"] = "close"
 
     @property
     def _answer_begun(self) -> bool:
@@ -379,7 +419,7 @@ class LifecycleHandler(CorsHandler):
                     await self._settle()
             finally:
                 self._finished = False
-            sent = super().finish()
+            sent = self._finish()
         except Exception as error:  # noqa: BLE001 - answered and logged as Tornado would
             self._answer_failure(error)
             return

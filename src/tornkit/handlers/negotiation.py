@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["is_json", "quality", "wants_json"]
 
+_LONGEST_TYPE = 300  # characters of a Content-Type that are looked at
 _MAX_ACCEPT = 2_000  # characters; a longer header is cut, so that parsing stays cheap
 
 
@@ -26,6 +28,11 @@ def wants_json(request: HTTPServerRequest) -> bool:
 
 def is_json(content_type: str) -> bool:
     """Tell whether a Content-Type is JSON, ``application/problem+json`` and kin included."""
+    return _is_json(content_type[:_LONGEST_TYPE])
+
+
+@lru_cache(256)
+def _is_json(content_type: str) -> bool:
     essence = content_type.partition(";")[0].strip().lower()
     return essence == "application/json" or (
         essence.startswith("application/") and essence.endswith("+json")

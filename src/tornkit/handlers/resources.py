@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from tornkit._gathering import gather
-from tornkit.errors import DatabaseError, TornkitError
+from tornkit.errors import TornkitError
 from tornkit.handlers.signing_in import SigningInHandler
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine, Hashable, Mapping, Sequence
 
     from tornkit.cache import Cache
-    from tornkit.databases import Databases, HTTPService
+    from tornkit.databases import HTTPService
     from tornkit.databases.mongodb import Documents
     from tornkit.databases.redis import RedisClient
 
@@ -24,12 +24,6 @@ Key = TypeVar("Key", bound="Hashable")
 
 class ResourcesHandler(SigningInHandler):
     """Reach MongoDB, Redis and HTTP services by the names of their binds."""
-
-    @property
-    def _databases(self) -> Databases:
-        if self.site.databases is None:
-            raise DatabaseError("databases need a tornkit.Application", hint="use one")
-        return self.site.databases
 
     def mongo(self, name: str) -> Documents:
         """Return the MongoDB database of a bind: ``await self.mongo("catalog").books.find_one()``.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tornkit.security.limits import Limiter
     from tornkit.sessions import Sessions
     from tornkit.settings import Settings
+    from tornkit.tasks import Tasks
 
 __all__ = ["SessionCookie", "Site"]
 
@@ -59,6 +60,7 @@ class Site:
     allowed_hosts: Sequence[str] | None = None
     mailer: Mailer | None = None
     cache: Cache | None = None
+    tasks: Tasks | None = None
     headers: SecurityHeaders | None = None
     sees_health: Callable[[str], bool] = field(default=_nobody)
     """Tells by an address who is told which part of the site does not answer."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["NOWHERE", "StaticFiles"]
 
 NOWHERE = Path("/nonexistent")
+_MOST = 10_000  # addresses that are remembered
 
 
 def _is_file(path: Path) -> bool:
@@ -30,11 +31,20 @@ def _is_file(path: Path) -> bool:
 class StaticFiles:
     """Find the files under ``/static/`` and give them addresses that change with them."""
 
-    def __init__(self, folder: Path | None, modules: Mapping[str, Path], *, prefix: str) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        modules: Mapping[str, Path],
+        *,
+        prefix: str,
+        changing: bool = False,
+    ) -> None:
+        """Take where files are, and whether they may change while the site runs."""
         self._folder = folder
         self._modules = sorted(modules.items(), key=lambda item: -len(item[0]))
         self._prefix = prefix
         self._versions: dict[Path, tuple[tuple[int, int], str]] = {}
+        self._urls: dict[str, str] | None = None if changing else {}
 
     def locate(self, path: str) -> tuple[Path, str]:
         """Return the root folder that holds ``path``, and the path within it.
@@ -52,10 +62,18 @@ class StaticFiles:
 
     def url(self, path: str) -> str:
         """Return the address of a file; without a hash where the file does not exist."""
+        known = self._urls.get(path) if self._urls else None
+        if known is not None:
+            return known
         root, inside = self.locate(path)
         version = self._version(root / inside) if ".." not in PurePosixPath(inside).parts else ""
         address = self._prefix + quote(path)
-        return f"{address}?v={version}" if version else address
+        if not version:
+            return address
+        address = f"{address}?v={version}"
+        if self._urls is not None and len(self._urls) < _MOST:
+            self._urls[path] = address
+        return address
 
     def _version(self, file: Path) -> str:
         try:

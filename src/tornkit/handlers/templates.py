@@ -6,19 +6,25 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 from jinja2 import meta
-from jinja2.runtime import Context
+from jinja2.runtime import Context, new_context
 from jinja2.utils import missing
 
 from tornkit.errors import TemplateError
+from tornkit.handlers.codegen import PageCodeGenerator, escaped
+from tornkit.handlers.compiled import CompiledTemplates
 from tornkit.handlers.nonces import Nonces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from jinja2 import nodes
 
 __all__ = ["check", "create_environment"]
 
@@ -51,27 +57,75 @@ class _ModuleLoader(jinja2.BaseLoader):
         )
 
 
-class _SiteContext(Context):
-    """Look ``current_user`` and ``csp_nonce`` up only where a template names them.
+# What a template may name without being given it, and what of the handler that is.
+_OF_THE_HANDLER = {
+    "request": "request",
+    "url": "reverse_url",
+    "static_url": "static_url",
+    "flashes": "session_flashes",
+    "current_user": "current_user",
+    "csp_nonce": "csp_nonce",
+}
 
-    A page that does so differs from visitor to visitor, or each time, and is answered as
-    such; a page that does not stays cacheable.
+
+class _SiteContext(Context):
+    """Ask the handler only for what a template names.
+
+    A page with ``current_user`` or ``csp_nonce`` differs from visitor to visitor, or each
+    time, and is answered as such; a page without them stays cacheable.
     """
 
     def resolve_or_missing(self, key: str) -> Any:
-        value = super().resolve_or_missing(key)
-        if value is missing and key in ("current_user", "csp_nonce"):
-            handler = super().resolve_or_missing("handler")
-            return missing if handler is missing else getattr(handler, key)
+        if key in self.vars:
+            return self.vars[key]
+        value = self.parent.get(key, missing)
+        if value is missing and key in _OF_THE_HANDLER:
+            handler = self.resolve_or_missing("handler")
+            return missing if handler is missing else getattr(handler, _OF_THE_HANDLER[key])
         return value
 
 
+class _SiteTemplate(jinja2.Template):
+    def new_context(
+        self,
+        vars: dict[str, Any] | None = None,  # noqa: A002 - Jinja's name
+        shared: bool = False,
+        locals: Mapping[str, Any] | None = None,  # noqa: A002
+    ) -> Context:
+        # Jinja keeps globals in a ChainMap, which it would read key by key for every page.
+        known = self.globals
+        chain = known.maps if isinstance(known, ChainMap) else [known]
+        plain: dict[str, Any] = {}
+        for each in reversed(chain):
+            plain.update(each)
+        return new_context(self.environment, self.name, self.blocks, vars, shared, plain, locals)
+
+
 class _SiteEnvironment(jinja2.Environment):
+    code_generator_class = PageCodeGenerator
     context_class = _SiteContext
+    template_class = _SiteTemplate
+    escaped = staticmethod(escaped)
+
+    def _generate(
+        self,
+        source: nodes.Template,
+        name: str | None,
+        filename: str | None,
+        defer_init: bool = False,
+    ) -> str:
+        # Jinja's hook for what has to be done between parsing and compiling.
+        if isinstance(self.bytecode_cache, CompiledTemplates) and name is not None:
+            self.bytecode_cache.prepare(source, name)
+        return super()._generate(source, name, filename, defer_init)
 
 
 def create_environment(
-    folder: Path | None, modules: Mapping[str, Path], *, debug: bool
+    folder: Path | None,
+    modules: Mapping[str, Path],
+    *,
+    debug: bool,
+    compiled: CompiledTemplates | None = None,
 ) -> jinja2.Environment:
     """Return the environment of a site.
 
@@ -79,6 +133,7 @@ def create_environment(
         folder: the project's templates, which override those of modules.
         modules: the folder of each module that has templates, by its namespace.
         debug: reread changed templates, and make undefined names errors.
+        compiled: where compiled templates are kept for the next start.
     """
     loaders: list[jinja2.BaseLoader] = [_ModuleLoader(modules)]
     if folder is not None:
@@ -86,9 +141,10 @@ def create_environment(
     return _SiteEnvironment(
         loader=jinja2.ChoiceLoader(loaders),
         # Mails and other plain text are shown as they are; any page is escaped.
-        autoescape=jinja2.select_autoescape(disabled_extensions=("txt",), default=True),
+        autoescape=cache(jinja2.select_autoescape(disabled_extensions=("txt",), default=True)),
         cache_size=-1,  # a site's templates are few enough to keep them all compiled
         auto_reload=debug,
+        bytecode_cache=compiled,
         undefined=jinja2.StrictUndefined if debug else jinja2.Undefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -104,7 +160,7 @@ def check(environment: jinja2.Environment) -> list[TemplateError]:
     for name in names:
         try:
             source, filename, _ = _source(environment, name)
-            tree = environment.parse(source, name, filename)
+            references = _references(environment, name, filename, source)
         except jinja2.TemplateSyntaxError as error:
             problems.append(_problem(name, str(error.message), error.filename, error.lineno))
             continue
@@ -118,7 +174,7 @@ def check(environment: jinja2.Environment) -> list[TemplateError]:
                 filename,
                 _line_of(source, referenced),
             )
-            for referenced in meta.find_referenced_templates(tree)
+            for referenced in references
             if referenced is not None and referenced not in known
         )
     return problems
@@ -133,6 +189,21 @@ def _source(environment: jinja2.Environment, name: str) -> tuple[str, str | None
     if loader is None:
         raise jinja2.TemplateNotFound(name)
     return loader.get_source(environment, name)
+
+
+def _references(
+    environment: jinja2.Environment, name: str, filename: str | None, source: str
+) -> Iterable[str | None]:
+    """Return the templates that one refers to, None for those that it will name when rendered.
+
+    What has been compiled and kept need not be parsed again to know that it can be.
+    """
+    kept = environment.bytecode_cache
+    if isinstance(kept, CompiledTemplates):
+        compiled = kept.get_bucket(environment, name, filename, source)
+        if compiled.code is not None:
+            return compiled.references
+    return meta.find_referenced_templates(environment.parse(source, name, filename))
 
 
 def _line_of(source: str, text: str) -> int:

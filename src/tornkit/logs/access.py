@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tornkit._text import printable
 from tornkit._work import current_work
 from tornkit.logs._context import request_id as current_request_id
 from tornkit.logs._masking import mask, mask_query
+from tornkit.logs.handlers import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,26 +61,59 @@ def log_access(
     level = logging.ERROR if status >= 500 else logging.INFO
     if not logger.isEnabledFor(level):
         return
-    logger.log(
-        level,
-        "%s %s %d %.1f ms %s%s",
-        printable(method, limit=20),
-        shown_target(target),
-        status,
-        seconds * 1000,
-        printable(remote_ip or "-"),
-        f" {note}" if note else "",
-        extra={"request_id": request_id or current_request_id.get()},
-    )
+    identity = request_id or current_request_id.get()
+    line = _Line(level, identity, method, target, status, seconds, remote_ip, note)
+    handlers = _line_handlers()
+    if handlers is None:
+        logger.log(level, "%s", line.text(), extra={"request_id": identity})
+        return
+    for handler in handlers:
+        handler.write_line(line)
+
+
+class _Line:
+    """A line of the access log."""
+
+    __slots__ = ("_words", "level", "moment", "request_id")
+    logger = logger.name
+
+    def __init__(self, level: int, request_id: str, *words: Any) -> None:
+        self.level = level
+        self.moment = time.time()
+        self.request_id = request_id
+        self._words = words
+
+    def text(self) -> str:
+        method, target, status, seconds, remote_ip, note = self._words
+        asked = f"{method} {target}"
+        if "?" in target or len(asked) > LONGEST_TARGET or not asked.isprintable():
+            asked = f"{printable(method, limit=20)} {shown_target(target)}"
+        line = f"{asked} {status} {seconds * 1000:.1f} ms {printable(remote_ip or '-')}"
+        return f"{line} {note}" if note else line
+
+
+def _line_handlers() -> list[Lines] | None:
+    """Return who writes the access log, or None where somebody wants to see its records."""
+    found: list[Lines] = []
+    asked: logging.Logger | None = logger
+    while asked is not None:
+        for handler in asked.handlers:
+            if not (isinstance(handler, Lines) and handler.takes_lines):
+                return None
+            found.append(handler)
+        asked = asked.parent if asked.propagate else None
+    return found if found and not logger.filters else None
 
 
 def shown_target(target: str) -> str:
     """Return a path with its query as logs show it: printable, cut, nothing private in it."""
-    return printable(mask_query(target), limit=LONGEST_TARGET)
+    return printable(mask_query(target) if "?" in target else target, limit=LONGEST_TARGET)
 
 
 def log_request(request: Request, status: int) -> None:
     """Log a finished request of Tornado's; call it while its request id is set."""
+    if status < 500 and not logger.isEnabledFor(logging.INFO):
+        return
     log_access(
         method=request.method or "-",
         target=request.uri or "-",

@@ -80,7 +80,7 @@ def _defaults(*, debug: bool, level: str) -> dict[str, Any]:
         "filters": {_FILTER: {"()": RequestIdFilter}},
         "handlers": {
             "console": {
-                "class": "logging.StreamHandler",
+                "class": "tornkit.logs.handlers.LineStream",
                 "stream": "ext://sys.stderr",
                 "formatter": "line",
             }
@@ -93,7 +93,7 @@ def _defaults(*, debug: bool, level: str) -> dict[str, Any]:
 
 def _file_handler(folder: Path) -> dict[str, Any]:
     return {
-        "class": "logging.handlers.RotatingFileHandler",
+        "class": "tornkit.logs.handlers.LineFile",
         "filename": str(folder / "site.log"),
         "maxBytes": 10 * 1024 * 1024,
         "backupCount": 4,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
+from functools import lru_cache
 
 from tornkit.logs._context import NO_REQUEST
 
@@ -28,10 +30,8 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as text."""
-        head = (
-            f"{self._time(record)} {record.levelname:<7} {_escape(record.name)} "
-            f"[{_escape(str(getattr(record, 'request_id', NO_REQUEST)))}]"
-        )
+        request_id = str(getattr(record, "request_id", NO_REQUEST))
+        head = self.head(record.levelname, record.name, record.created, request_id)
         lines = _lines(record.getMessage()) or [""]
         if record.exc_info and not record.exc_text:
             record.exc_text = self.formatException(record.exc_info)
@@ -42,13 +42,25 @@ class LineFormatter(logging.Formatter):
         first, *rest = lines
         return "\n".join([f"{head} {first}", *(_INDENT + line for line in rest)])
 
-    def _time(self, record: logging.LogRecord) -> str:
-        moment = time.localtime(record.created)
-        if self.brief:
-            return time.strftime("%H:%M:%S", moment)
-        zone = time.strftime("%z", moment)
-        seconds = time.strftime("%Y-%m-%dT%H:%M:%S", moment)
-        return f"{seconds}.{int(record.msecs):03d}{zone} {record.process}"
+    def head(self, level: str, logger: str, moment: float, request_id: str) -> str:
+        """Return what stands before the message."""
+        second = int(moment)
+        when, where = _parts(second, level, logger, os.getpid(), self.brief)
+        if not self.brief:
+            # A float of this size is exact to a fraction of a microsecond only.
+            when = f"{when}.{int((moment - second + 1e-6) * 1000) % 1000:03d}"
+        return f"{when}{where} [{_escape(request_id)}]"
+
+
+@lru_cache(16)
+def _parts(second: int, level: str, logger: str, process: int, brief: bool) -> tuple[str, str]:
+    """Return what is the same for all lines of a second: before and after its fraction."""
+    local = time.localtime(second)
+    where = f"{level:<7} {_escape(logger)}"
+    if brief:
+        return time.strftime("%H:%M:%S", local), f" {where}"
+    zone = time.strftime("%z", local)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", local), f"{zone} {process} {where}"
 
 
 def _lines(text: str) -> list[str]:

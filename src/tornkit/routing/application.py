@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import logging
+from typing import TYPE_CHECKING, Any, cast
 
 import tornado.web
+from tornado.log import access_log
 from tornado.routing import AnyMatches, DefaultHostMatches, HostMatches, Rule
+from tornado.web import ErrorHandler
 
+from tornkit._requests import Dispatch
 from tornkit._text import did_you_mean, printable
 from tornkit.errors import RouteNotFound
 from tornkit.routing.router import CompiledRouter, route_names
@@ -14,7 +18,8 @@ from tornkit.routing.router import CompiledRouter, route_names
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tornado.web import OutputTransform
+    from tornado.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerRequest
+    from tornado.web import OutputTransform, RequestHandler, _HandlerDelegate
 
 __all__ = ["RoutedApplication"]
 
@@ -57,6 +62,31 @@ class RoutedApplication(tornado.web.Application):
         if self.default_host is not None:
             default = DefaultHostMatches(self, matcher.host_pattern)
             self.wildcard_router.add_rules([(default, handlers)])
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> _HandlerDelegate:
+        """Return what runs the handler of a request."""
+        found = self.default_router.find_handler(request)
+        if found is not None:
+            return cast("_HandlerDelegate", found)
+        # As Tornado's own, which would ask the routers first, and once more.
+        default = self.settings.get("default_handler_class")
+        if default:
+            own = self.settings.get("default_handler_args", {})
+            return self.get_handler_delegate(request, default, own)
+        return self.get_handler_delegate(request, ErrorHandler, {"status_code": 404})
+
+    def log_request(self, handler: RequestHandler) -> None:
+        """Write the access log's line of a finished request, as Tornado does."""
+        # Tornado puts the line together before it asks whether anybody wants it.
+        unwanted = handler.get_status() < 400 and not access_log.isEnabledFor(logging.INFO)
+        if not unwanted or "log_function" in self.settings:
+            super().log_request(handler)
+
+    def start_request(
+        self, server_conn: object, request_conn: HTTPConnection
+    ) -> HTTPMessageDelegate:
+        """Return what passes the next request on to its handler."""
+        return Dispatch(self, server_conn, request_conn)
 
     def compile_routes(self) -> None:
         """Build the look-up now; the first request would do it otherwise."""

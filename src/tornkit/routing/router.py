@@ -12,7 +12,7 @@ from tornado.routing import (
     Rule,
     RuleRouter,
 )
-from tornado.web import _ApplicationRouter
+from tornado.web import RequestHandler, _ApplicationRouter
 
 from tornkit.errors import RouteError
 from tornkit.routing._keys import ANY_PATH, Key, KeyBuilder, key_of
@@ -111,6 +111,8 @@ class CompiledRouter(_ApplicationRouter):
 
     def _forget(self) -> None:
         self._trie: Trie | None = None
+        # Where the paths of routes without parameters lead; as many as there are such routes.
+        self._plain: dict[str, tuple[Route, type[RequestHandler]]] = {}
 
     def add_rules(self, rules: Iterable[Any]) -> None:
         """Append rules: routes, tuples, lists, `URLSpec`s and `Rule`s.
@@ -153,16 +155,35 @@ class CompiledRouter(_ApplicationRouter):
         if self._sole is not None:
             return self._sole.find_handler(request)
         path, rules = request.path, self._compiled
-        for index in trie.nominate(path):
+        plain = self._plain.get(path)
+        if plain is not None:
+            request.tornkit_route, handler = plain  # type: ignore[attr-defined] # read with route_of()
+            return self.application.get_handler_delegate(request, handler)
+        nominated = trie.nominate(path)
+        for index in nominated:
             rule = rules[index]
             params = rule.matcher.match(request)
             if params is not None:
+                if index == nominated[0] and not params:
+                    self._remember(path, rule)
                 delegate = self._delegate(rule, request, params)
                 if delegate is not None:
                     return delegate
             if request.path is not path:
                 return self._scan(index + 1, request)  # a matcher of the user's rewrote it
         return None
+
+    def _remember(self, path: str, rule: Rule) -> None:
+        """Note that a path always leads to a rule, where nothing but the path decides that."""
+        target = rule.target
+        if (
+            type(self) is CompiledRouter
+            and type(rule.matcher) is RouteMatches
+            and not rule.target_kwargs
+            and isinstance(target, type)
+            and issubclass(target, RequestHandler)
+        ):
+            self._plain[path] = (rule.route, target)  # type: ignore[attr-defined] # of its Route
 
     def _scan(self, start: int, request: HTTPServerRequest) -> HTTPMessageDelegate | None:
         for index in range(start, len(self._compiled)):

@@ -63,7 +63,7 @@ _OLDER_STDLIB = frozenset(
 )
 _DEPENDENCIES = frozenset(
     {"aiosqlite", "alembic", "annotated_types", "argon2", "asyncmy", "bson", "cffi", "click"}
-    | {"dotenv", "greenlet", "httptools", "httpx", "jinja2", "mako", "markupsafe", "msgspec"}
+    | {"dotenv", "greenlet", "httpx", "jinja2", "mako", "markupsafe", "msgspec"}
     | {"mypy", "pip", "psycopg", "pydantic", "pydantic_core", "pydantic_settings", "pymongo"}
     | {"pytest", "pytest_asyncio", "redis", "ruff", "saq", "sqlalchemy", "tornado", "tornkit"}
     | {"typing_extensions", "typing_inspection", "uvloop", "zxcvbn"}

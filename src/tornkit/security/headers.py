@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from tornkit.security.csp import DEFAULT, Policy
@@ -11,14 +12,20 @@ from tornkit.security.csp import DEFAULT, Policy
 __all__ = ["POLICY", "FirstHeaders", "SecurityHeaders"]
 
 POLICY = "Content-Security-Policy"
+_HTML = "text/html; charset=UTF-8"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FirstHeaders:
     """The headers of one kind of handler, with the policy as it is without a nonce."""
 
     lines: tuple[tuple[str, str], ...]
     policy: Policy
+
+    @cached_property
+    def begun(self) -> dict[str, tuple[str]]:
+        """The values of each header, with the type of a page."""
+        return {"Content-Type": (_HTML,)} | {name: (value,) for name, value in self.lines}
 
 
 class SecurityHeaders:

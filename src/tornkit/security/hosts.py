@@ -22,6 +22,7 @@ __all__ = ["HostRule", "allowed", "host_name"]
 
 _NAME_AND_PORT = re.compile(r"([A-Za-z0-9._-]+)(?::([0-9]{0,5}))?")
 _IPV6_AND_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::([0-9]{0,5}))?")
+_LONGEST = 262  # characters: a name, brackets, a port
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
@@ -37,7 +38,7 @@ def host_name(header: str | None) -> str | None:
         >>> host_name("[0:0:0:0:0:0:0:1]:80")
         '[::1]'
     """
-    if header is None or len(header) > 262:
+    if header is None or len(header) > _LONGEST:
         return None
     found = _IPV6_AND_PORT.fullmatch(header)
     bracketed = found is not None
@@ -107,6 +108,13 @@ def allowed(host: str | None, patterns: Iterable[str]) -> bool:
     Raises:
         ValueError: a pattern is malformed.
     """
+    if host is not None and len(host) > _LONGEST:
+        return False
+    return _allowed(host, tuple(patterns))
+
+
+@lru_cache(maxsize=256)  # most requests are for the same one
+def _allowed(host: str | None, patterns: tuple[str, ...]) -> bool:
     rules = [_parse(pattern) for pattern in patterns]
     name = host_name(host)
     return name is not None and any(rule.admits(name) for rule in rules)

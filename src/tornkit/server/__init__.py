@@ -10,7 +10,7 @@ from __future__ import annotations
 from tornkit.server.binding import address, bind, check_port
 from tornkit.server.draining import DrainingServer
 from tornkit.server.http1 import HTTPServer
-from tornkit.server.loops import new_event_loop
+from tornkit.server.loops import is_uvloop, new_event_loop
 from tornkit.server.serving import Options, serve, start, stop
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "address",
     "bind",
     "check_port",
+    "is_uvloop",
     "new_event_loop",
     "serve",
     "start",

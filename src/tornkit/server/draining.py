@@ -56,8 +56,7 @@ class DrainingServer(httpserver.HTTPServer):
         self._in_flight: dict[object, HTTP1Connection] = {}
         self._streams: weakref.WeakSet[IOStream | Stream] = weakref.WeakSet()
         self._draining = False
-        self._empty = asyncio.Event()
-        self._empty.set()
+        self._empty = asyncio.Event()  # set when the last request has ended, after the end began
 
     @property
     def in_flight(self) -> int:
@@ -72,14 +71,13 @@ class DrainingServer(httpserver.HTTPServer):
     def _began(
         self, server_conn: object, connection: HTTP1Connection, headers: HTTPHeaders
     ) -> None:
-        context = cast("_HTTPRequestContext", connection.context)
+        context: _HTTPRequestContext = connection.context  # type: ignore[assignment]
         _set_client(context, headers, self._trusted_proxies)
         self._in_flight[server_conn] = connection
-        self._empty.clear()
 
     def _ended(self, server_conn: object) -> None:
         self._in_flight.pop(server_conn, None)
-        if not self._in_flight:
+        if self._draining and not self._in_flight:
             self._empty.set()
 
     async def drain(self, patience: float) -> int:
@@ -104,9 +102,12 @@ class DrainingServer(httpserver.HTTPServer):
         # A request that has reached this machine but not yet us counts as in flight.
         await _until(lambda: not self._unsettled(), min(patience, _HEADER_GRACE))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._empty.wait(), patience)
+            while self._in_flight:
+                self._empty.clear()
+                await asyncio.wait_for(self._empty.wait(), end - asyncio.get_running_loop().time())
         unfinished = self.in_flight
         await _until(lambda: not self._sending(), end - asyncio.get_running_loop().time())
+        unfinished += sum(each.stream.writing() for each in self._unsettled())
         await self.close_all_connections()
         for stream in list(self._streams):
             stream.close()
@@ -137,7 +138,7 @@ class DrainingHTTPServer(DrainingServer, http1.HTTPServer):
         self, server_conn: object, request_conn: HTTPConnection
     ) -> HTTPMessageDelegate:
         """Begin with a request, whose headers are there."""
-        exchange = cast("Exchange", request_conn)
+        exchange: Exchange = request_conn  # type: ignore[assignment]
         self._began(server_conn, exchange, exchange._request_headers)
         return super().start_request(server_conn, request_conn)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-__all__ = ["new_event_loop"]
+__all__ = ["is_uvloop", "new_event_loop"]
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -14,3 +14,8 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     except ImportError:
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()
+
+
+def is_uvloop(loop: asyncio.AbstractEventLoop) -> bool:
+    """Tell whether a loop is uvloop's."""
+    return type(loop).__module__.partition(".")[0] == "uvloop"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +15,8 @@ from tornkit.server.proxies import TrustedProxies
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+    from typing import Any, Self
 
     from tornado.web import Application
 
@@ -34,17 +36,32 @@ class Options:
         max_body_size: the largest body; a larger one is refused.
         idle_timeout: how long a connection may wait for the headers of its next request.
         body_timeout: how long a body may take to arrive.
+        stall_timeout: how long a client may take nothing of an answer; not with ``tornado``.
+        max_connections: how many connections may be open, more have to wait; not with
+            ``tornado``.
         trusted_proxies: addresses, networks and ``unix``: whose ``X-Forwarded-For`` and
             ``X-Forwarded-Proto`` are believed.
-        server: ``tornado`` is Tornado's own HTTP server, ``tornkit`` is ours, which is faster.
+        engine: ``tornkit`` is our HTTP server, ``tornado`` is Tornado's own, which is slower.
     """
 
     shutdown_timeout: float = 30.0
     max_body_size: int = 10 * 1024 * 1024
     idle_timeout: float = 75.0
     body_timeout: float = 60.0
+    stall_timeout: float = 30.0
+    max_connections: int = 10_000
     trusted_proxies: Sequence[str] = ()
-    server: Literal["tornado", "tornkit"] = "tornado"
+    engine: Literal["tornkit", "tornado"] = "tornkit"
+
+    @classmethod
+    def of(cls, settings: object) -> Self:
+        """Return the options that a table of settings has under the same names.
+
+        Example:
+            ``Options.of(application.config.server)``
+        """
+        names = (name for name in cls.__dataclass_fields__ if hasattr(settings, name))
+        return cls(**{name: getattr(settings, name) for name in names})
 
 
 def start(
@@ -54,14 +71,22 @@ def start(
 ) -> DrainingServer:
     """Serve an application on listening sockets; the running loop does the work."""
     limits = options or Options()
-    kind = DrainingHTTPServer if limits.server == "tornkit" else DrainingTornadoServer
-    server = kind(
-        application,
-        max_body_size=limits.max_body_size,
-        idle_connection_timeout=limits.idle_timeout,
-        body_timeout=limits.body_timeout,
-        trusted_proxies=TrustedProxies.parse(limits.trusted_proxies),
-    )
+    common = {
+        "max_body_size": limits.max_body_size,
+        "idle_connection_timeout": limits.idle_timeout,
+        "body_timeout": limits.body_timeout,
+        "trusted_proxies": TrustedProxies.parse(limits.trusted_proxies),
+    }
+    server: DrainingServer
+    if limits.engine == "tornado":
+        server = DrainingTornadoServer(application, **common)
+    else:
+        server = DrainingHTTPServer(
+            application,
+            stall_timeout=limits.stall_timeout,
+            max_connections=limits.max_connections,
+            **common,
+        )
     server.add_sockets(sockets)
     return server
 
@@ -102,12 +127,28 @@ async def serve(
             sockets = bind(host, port)
             servers.append(start(application, sockets, limits))
             ports.append(sockets[0].getsockname()[1])
-        yield ports
+        try:
+            yield ports
+        finally:
+            for application, _ in applications:
+                _tell(application)
+
+
+def own_coroutine(application: Application, name: str) -> Callable[[], Awaitable[None]] | None:
+    """Return an application's ``startup`` or ``shutdown``; one that is no coroutine is its own."""
+    method = getattr(application, name, None)
+    return method if inspect.iscoroutinefunction(method) else None
+
+
+def _tell(application: Any) -> None:
+    """Let a balancer see that a site is about to go, before it refuses a connection."""
+    if hasattr(application, "begin_draining"):
+        application.begin_draining()
 
 
 async def _enter(stack: contextlib.AsyncExitStack, application: Application) -> None:
-    startup = getattr(application, "startup", None)
-    shutdown = getattr(application, "shutdown", None)
+    startup = own_coroutine(application, "startup")
+    shutdown = own_coroutine(application, "shutdown")
     if startup is not None:
         await startup()
     if shutdown is not None:

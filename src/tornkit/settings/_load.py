@@ -22,7 +22,7 @@ from tornkit.settings._words import expected
 if TYPE_CHECKING:
     from tornkit.settings._sources import Entry
 
-__all__ = ["ENVIRONMENTS", "Plan", "find_project", "plan"]
+__all__ = ["ENVIRONMENTS", "RESERVED", "Plan", "find_project", "own_variables", "plan"]
 
 ENVIRONMENTS = ("development", "testing", "production")
 RESERVED = frozenset({"ENVIRONMENT", "SECRETS_DIR"})
@@ -65,7 +65,7 @@ def plan(
     add_toml(layers, folder / "settings.toml")
     add_toml(layers, folder / f"settings.{name}.toml")
     dotenv = add_dotenv(layers, folder / ".env") if name != "testing" else {}
-    layers.add_variables(_own_variables(prefix, variables))
+    layers.add_variables(own_variables(prefix, variables))
     secrets_dir = variables.get(f"{prefix}SECRETS_DIR") or dotenv.get(f"{prefix}SECRETS_DIR")
     if secrets_dir:
         add_secrets(layers, folder / secrets_dir, chosen=True)
@@ -127,7 +127,8 @@ def _add_defaults(layers: Layers) -> None:
             layers.add_tree({name: default}, lambda _: "default")
 
 
-def _own_variables(prefix: str, variables: Mapping[str, str]) -> list[tuple[str, str, str]]:
+def own_variables(prefix: str, variables: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Return the variables with the prefix: name, text and origin of each."""
     # In upper case last: it wins where a system knows both spellings.
     names = sorted(
         (name for name in variables if name.upper().startswith(prefix)),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +20,7 @@ from pydantic import (
 
 from tornkit._policies import check_name, check_value
 from tornkit._rates import Rate
+from tornkit.access import roles
 from tornkit.settings._folders import absolute
 from tornkit.settings._masking import is_secret_name, mask_urls
 from tornkit.settings._words import Expected
@@ -37,10 +39,14 @@ __all__ = [
     "SecuritySettings",
     "ServerSettings",
     "SessionSettings",
+    "TaskSettings",
 ]
 
 _COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _KEY_PREFIX = re.compile(r"[A-Za-z0-9_.-]{0,100}")
+_QUEUE = re.compile(
+    r"memory://|(?:database|postgres|postgresql|rediss?)://.+|(?:sqlite|unix):///.+"
+)
 
 
 class Section(BaseModel):
@@ -155,6 +161,44 @@ class CacheSettings(Section):
     max_bytes: int = Field(default=32 * 1024 * 1024, ge=1)
 
 
+def _queue(value: str) -> str:
+    if not _QUEUE.fullmatch(value):
+        raise ValueError(
+            "expected database://default, sqlite:///data/tasks.db, postgresql://host/database, "
+            "redis://host:6379/0 or memory://"
+        )
+    return value
+
+
+def _role(value: str) -> str:
+    try:
+        return roles(value).roles[0]
+    except ValueError:
+        raise ValueError(
+            "expected a role's name: lower-case letters, digits, - and _, a letter first"
+        ) from None
+
+
+def _timezone(value: str) -> str:
+    try:
+        return ZoneInfo(value).key
+    except (ValueError, OSError, LookupError):
+        raise ValueError("expected a time zone such as UTC or Europe/Berlin") from None
+
+
+class TaskSettings(Section):
+    """Where tasks wait and who runs them; times in seconds."""
+
+    queue: Annotated[str, AfterValidator(_queue)] = "database://default"
+    name: Annotated[str, AfterValidator(_key_prefix)] = ""
+    concurrency: int = Field(default=10, ge=1, le=1000)
+    run_in_site: bool | None = None
+    ops_roles: list[Annotated[str, AfterValidator(_role)]] = Field(default_factory=list)
+    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    lease: float = Field(default=15, ge=3, le=3600, allow_inf_nan=False)
+    shutdown_timeout: float = Field(default=30, ge=0, le=86_400, allow_inf_nan=False)
+
+
 Directive = Annotated[str, AfterValidator(check_name)]
 Sources = Annotated[str, AfterValidator(check_value)]
 _REFERRER_POLICIES = {
@@ -205,9 +249,14 @@ Network = Annotated[
 
 
 class ServerSettings(Section):
-    """Limits of the server; times in seconds, sizes in bytes."""
+    """The server and its limits; times in seconds, sizes in bytes."""
 
+    engine: Literal["tornkit", "tornado"] = "tornkit"
     trusted_proxies: list[Network] = Field(default_factory=list)
     health_details: list[Network] = Field(default_factory=list)
     shutdown_timeout: float = Field(default=30, ge=0, allow_inf_nan=False)
     max_body_size: int = Field(default=10 * 1024 * 1024, ge=1)
+    idle_timeout: Seconds = 75
+    body_timeout: Seconds = 60
+    stall_timeout: Seconds = 30
+    max_connections: int = Field(default=10_000, ge=1)

@@ -28,6 +28,7 @@ from tornkit.settings._sections import (
     SecuritySettings,
     ServerSettings,
     SessionSettings,
+    TaskSettings,
 )
 from tornkit.settings._types import (
     BindName,
@@ -97,6 +98,7 @@ class Settings(BaseSettings):
     accounts: AccountSettings = Field(default_factory=AccountSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     cache: CacheSettings = Field(default_factory=CacheSettings)
+    tasks: TaskSettings = Field(default_factory=TaskSettings)
     security: SecuritySettings = Field(default_factory=SecuritySettings)
     mail: MailSettings = Field(default_factory=MailSettings)
     server: ServerSettings = Field(default_factory=ServerSettings)
@@ -186,6 +188,10 @@ class Settings(BaseSettings):
             name: absolute_url(url.get_secret_value(), self.project_dir)
             for name, url in self.databases.items()
         }
+
+    def task_queue_url(self) -> str:
+        """Return the URL of the task queue with its password; an SQLite file as absolute path."""
+        return absolute_url(self.tasks.queue, self.project_dir)
 
     def create_paths(self) -> None:
         """Create the folders of ``paths`` and of SQLite files; the application calls it at start.

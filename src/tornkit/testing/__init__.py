@@ -1,10 +1,11 @@
-"""Testing a site: a client, counted queries, and the fixtures of the pytest plugin.
+"""Testing a site: a client, counted queries, a clock, and the fixtures of the pytest plugin.
 
 The fixtures come with ``pip install "tornkit[test]"`` and need no import:
 
 * ``app``: the project's application, started in the test's own loop;
 * ``client``: a `Client` for it, over a real socket;
-* ``settings_overrides``: override it to change settings, by dotted key.
+* ``settings_overrides``: override it to change settings, by dotted key;
+* ``task_clock``: a `TaskClock` that the tasks of ``app`` go by.
 
 Each test has databases of its own, migrated and empty.
 """
@@ -14,12 +15,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tornkit.testing.client import Client
+from tornkit.testing.clocks import TaskClock
 from tornkit.testing.queries import Queries, count_queries
 
 if TYPE_CHECKING:
     from tornkit.testing.session_stores import SessionStoreContract
 
-__all__ = ["Client", "Queries", "SessionStoreContract", "count_queries"]
+__all__ = ["Client", "Queries", "SessionStoreContract", "TaskClock", "count_queries"]
 
 
 def __getattr__(name: str) -> type[SessionStoreContract]:

@@ -1,4 +1,4 @@
-"""The pytest plugin: ``app``, ``client`` and ``settings_overrides``.
+"""The pytest plugin: ``app``, ``client``, ``settings_overrides`` and ``task_clock``.
 
 Nothing of the project is imported before a test asks for a fixture. Settings load for the
 environment ``testing``; folders and databases of a test are its own.
@@ -16,12 +16,15 @@ try:
 except ImportError:  # tornkit is installed without its extra "test"
     pytest_asyncio = None  # type: ignore[assignment]
 
+from tornkit.errors import TaskError
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
     from pathlib import Path
 
     from tornkit.application import Application
     from tornkit.testing.client import Client
+    from tornkit.testing.clocks import TaskClock
     from tornkit.testing.databases import TestDatabases
 
 
@@ -53,8 +56,10 @@ if pytest_asyncio is not None:
         """Return the project's application, started, with databases of its own."""
         folders = {f"paths.{name}": str(tmp_path / name) for name in ("data", "log", "upload")}
         # Whatever the project sets: a test must not write to people, nor see what others cached.
-        own = {"mail.url": "memory://", "cache.store": "memory://"}
-        overrides = {**folders, **own, **settings_overrides}
+        own = dict.fromkeys(("mail.url", "cache.store", "tasks.queue"), "memory://")
+        # Tasks run where a test says so: `await app.tasks.run_all()`.
+        own_tasks = {"tasks.run_in_site": False}
+        overrides = {**folders, **own, **own_tasks, **settings_overrides}
         if tornkit_databases.failure is not None:
             raise tornkit_databases.failure
         if not tornkit_databases.is_ready:
@@ -83,6 +88,20 @@ if pytest_asyncio is not None:
         finally:
             server.stop()
             await server.close_all_connections()
+
+    @pytest_asyncio.fixture
+    async def task_clock(app: Application) -> TaskClock:
+        """Return a clock that stands still, by which the tasks of ``app`` go."""
+        from tornkit.testing.clocks import TaskClock  # noqa: PLC0415  only where used
+
+        clock = TaskClock()
+        if app.tasks is None:
+            raise TaskError(
+                "task_clock needs a site with tasks",
+                hint="put one into a file tasks.py of the project, or beside a module's handlers",
+            )
+        app.tasks.queue.clock = clock
+        return clock
 
 
 async def _prepare(

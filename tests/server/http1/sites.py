@@ -35,11 +35,20 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
 @contextlib.asynccontextmanager
 async def serving(site: Any, **options: Any) -> AsyncIterator[int]:
     """Serve inside the block; give the port."""
-    server = HTTPServer(site, **options)
+    async with running(site, **options) as (_, port):
+        yield port
+
+
+@contextlib.asynccontextmanager
+async def running(
+    site: Any, kind: type[HTTPServer] = HTTPServer, **options: Any
+) -> AsyncIterator[tuple[HTTPServer, int]]:
+    """Serve inside the block; give the server, too."""
+    server = kind(site, **options)
     sockets = bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)
     try:
-        yield sockets[0].getsockname()[1]
+        yield server, sockets[0].getsockname()[1]
     finally:
         server.stop()
         await server.close_all_connections()

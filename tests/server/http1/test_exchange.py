@@ -152,3 +152,73 @@ def test_bytes_in_headers_are_written_as_tornado_does(run: Run) -> None:
             assert b"X-Bytes: \xe9\r\n" in await answer(reader)
 
     run(main())
+
+
+def test_a_204_has_no_body_that_the_next_answer_could_begin_with(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def flush(handler: Any) -> None:
+        handler.set_status(204)
+        handler.write("HTTP/1.1 200 OK\r\n\r\n")
+        await handler.flush()
+
+    async def main() -> None:
+        async with serving(handling(flush)) as port, connected(port) as (reader, writer):
+            writer.write(get())
+            assert await reader.read() == b""
+
+    run(main())
+    assert "HTTPOutputError" in caplog.text
+
+
+@pytest.mark.parametrize("asks", ["keep-alive", "close"])
+def test_an_answer_without_length_ends_with_its_connection_in_http_1_0(
+    run: Run, asks: str
+) -> None:
+    async def flush(handler: Any) -> None:
+        handler.write("one")
+        await handler.flush()
+        handler.write("two")
+
+    async def main() -> None:
+        async with serving(handling(flush)) as port, connected(port) as (reader, writer):
+            writer.write(f"GET / HTTP/1.0\r\nConnection: {asks}\r\n\r\n".encode())
+            head, body = (await reader.read()).split(b"\r\n\r\n")
+            assert body == b"onetwo"
+            assert b"Keep-Alive" not in head
+
+    run(main())
+
+
+def test_an_answer_with_length_keeps_its_connection_in_http_1_0(run: Run) -> None:
+    async def main() -> None:
+        site = handling(lambda handler: handler.write("fine"))
+        async with serving(site) as port, connected(port) as (reader, writer):
+            for _ in range(2):
+                writer.write(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+                found = await answer(reader)
+                assert found.endswith(b"fine")
+                assert b"\r\nConnection: Keep-Alive\r\n" in found
+
+    run(main())
+
+
+def test_two_lengths_are_never_announced(run: Run) -> None:
+    async def main() -> None:
+        raised: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def write(handler: Any) -> None:
+            connection = handler.request.connection
+            headers = HTTPHeaders({"Content-Length": "2"})
+            headers.add("Content-Length", "3")
+            with pytest.raises(ValueError, match="integer"):
+                connection.write_headers(OK, headers, b"ok")
+            connection.close()
+            raised.set_result(None)
+
+        async with serving(handling(write)) as port, connected(port) as (reader, writer):
+            writer.write(get())
+            assert await reader.read() == b""
+            await raised
+
+    run(main())

@@ -5,17 +5,29 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tornado.httputil import HTTPHeaders, HTTPInputError, parse_request_start_line
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPInputError,
+    RequestStartLine,
+    parse_request_start_line,
+)
 from tornado.iostream import UnsatisfiableReadError
 
 from tornkit.server.http1 import heads
-from tornkit.server.http1.heads import read_head
+from tornkit.server.http1.heads import HeadReader
 
 LINE = b"GET /a?b=c HTTP/1.1\r\n"
 BROWSER = (
     LINE + b"Host: example.org\r\nUser-Agent: Someone/1.0 (like anyone)\r\nAccept: */*\r\n"
     b"accept-LANGUAGE:de \t\r\nCookie: a=1\r\nX-Empty:\r\nCOOKIE: b=\xe9\r\n\r\n"
 )
+
+
+def read_head(
+    data: bytes, limit: int, scanned: int = 0
+) -> tuple[int, RequestStartLine, HTTPHeaders] | None:
+    return HeadReader().read(data, limit, scanned)
+
 
 names = st.sampled_from([b"Host", b"host", b"X", b"x-a", b"X-A", b"Accept", b"a_b", b"1", b"~"])
 values = st.binary(max_size=12).filter(lambda value: b"\n" not in value) | st.sampled_from(
@@ -62,6 +74,33 @@ def test_headers_are_gathered_trimmed_and_can_be_changed() -> None:
     assert again[2]["Host"] == "example.org"
     assert again[2]["Accept"] == "*/*"
     assert again[2].get_list("Cookie") == ["a=1", "b=\xe9"]
+
+
+def test_the_headers_of_the_last_request_are_remembered_not_shared() -> None:
+    reader = HeadReader()
+    heads_read = [reader.read(BROWSER, 65536) for _ in range(2)]
+    other = BROWSER.replace(b"Cookie: a=1", b"Cookie: a=2")
+    for data, cookie in [(BROWSER, "a=1"), (other, "a=2"), (BROWSER, "a=1")]:
+        found = reader.read(data, 65536)
+        assert found is not None
+        assert found[2].get_list("Cookie") == [cookie, "b=\xe9"]
+        found[2].add("Cookie", "mine")
+        found[2]["Host"] = "mine"
+        found[2].get_list("X-Empty").append("mine")
+        assert found[2].get_list("Cookie") == [cookie, "b=\xe9", "mine"]
+        assert found[2].get_list("X-Empty") == [""]
+    assert all(each is not None and each[2]["Host"] == "example.org" for each in heads_read)
+    with pytest.raises(HTTPInputError):
+        reader.read(BROWSER.replace(b"X-Empty:", b"X-Empty"), 65536)
+    again = reader.read(BROWSER, 65536)
+    assert again is not None
+    assert dict(again[2]) == dict(read_head(BROWSER, 65536)[2])  # type: ignore[index]
+
+
+def test_headers_longer_than_most_are_not_kept_for_the_next_request() -> None:
+    reader = HeadReader()
+    reader.read(LINE + b"Cookie: a=" + b"x" * heads._LONGEST_REMEMBERED + b"\r\n\r\n", 65536)
+    assert reader._lines == b""
 
 
 def test_lines_that_are_remembered_are_few_and_not_secret() -> None:

@@ -20,6 +20,7 @@ from tornkit.checks.deploy import (
     secrets,
     serving,
     sessions,
+    tasks,
 )
 from tornkit.checks.deploy.mending import mend
 
@@ -42,6 +43,7 @@ CHECKS: tuple[Check, ...] = (
     *headers.CHECKS,
     *mail.CHECKS,
     *databases.CHECKS,
+    *tasks.CHECKS,
     *files.CHECKS,
     *doors.CHECKS,
     *logs.CHECKS,

@@ -26,8 +26,12 @@ _SUPERUSERS = {"postgresql": "postgres", "mysql": "root"}
 
 
 def _servers(application: Application) -> Iterator[tuple[str, str, URL]]:
-    """Yield the key, the kind and the URL of each database that is a server."""
-    for name, text in application.config.database_urls().items():
+    """Yield the key, the kind and the URL of each database that is a server, and of the queue."""
+    config = application.config
+    urls = {f"databases.{name}": url for name, url in config.database_urls().items()}
+    if application.tasks is not None:
+        urls["tasks.queue"] = config.task_queue_url()
+    for key, text in urls.items():
         try:
             url = make_url(text)
         except (ArgumentError, ValueError):
@@ -35,7 +39,7 @@ def _servers(application: Application) -> Iterator[tuple[str, str, URL]]:
         kind = url.drivername.partition("+")[0]
         kind = {"postgres": "postgresql", "mariadb": "mysql"}.get(kind, kind)
         if kind in _SUPERUSERS:
-            yield f"databases.{name}", kind, url
+            yield key, kind, url
 
 
 def database_unencrypted(application: Application) -> Iterator[Message]:

@@ -23,18 +23,22 @@ __all__ = ["CHECKS"]
 _AT_THE_SERVER = {
     "session.store": "sign in as anybody",
     "limits.store": "take tries back, and so guess passwords without end",
+    "tasks.queue": "have tasks run with arguments of their choice",
 }
 _ON_THE_WAY = {
     "session.store": "read every session",
     "limits.store": "change what is counted",
+    "tasks.queue": "read and change what tasks are given",
 }
 _ELSE = "read and change what is kept there"
 
 
 def _redis(application: Application) -> Iterator[tuple[str, str]]:
-    """Yield the key and the URL of each store and each database in Redis."""
+    """Yield the key and the URL of each store, queue and database in Redis."""
     config = application.config
     urls = {"limits.store": config.limits.store, "cache.store": config.cache.store}
+    if application.tasks is not None:
+        urls["tasks.queue"] = config.tasks.queue
     # A store that was given in code stands in place of the setting.
     if isinstance(application.sessions.store, RedisStore):
         urls["session.store"] = config.session.store

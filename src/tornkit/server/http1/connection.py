@@ -6,23 +6,17 @@ Nothing of this is a task: each step runs when what it waits for is there.
 
 from __future__ import annotations
 
-import asyncio
-import enum
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from tornado.http1connection import _GzipMessageDelegate
-from tornado.httputil import HTTPInputError
-from tornado.iostream import UnsatisfiableReadError
-from tornado.log import app_log, gen_log
 
-from tornkit.server.http1.answers import CONTINUE, REFUSAL
+from tornkit.server.http1.answers import CONTINUE
 from tornkit.server.http1.bodies import body_of
 from tornkit.server.http1.exchange import Exchange
-from tornkit.server.http1.heads import fields_of, read_head
+from tornkit.server.http1.heads import HeadReader, fields_of
+from tornkit.server.http1.lifetime import Lifetime, State
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from tornado.http1connection import HTTP1ConnectionParameters
     from tornado.httpserver import _HTTPRequestContext
     from tornado.httputil import (
@@ -32,29 +26,12 @@ if TYPE_CHECKING:
         RequestStartLine,
     )
 
-    from tornkit.server.http1.bodies import Body
     from tornkit.server.http1.streams import Stream
 
-__all__ = ["Connection", "State"]
+__all__ = ["Connection"]
 
 _READ_AHEAD = 65536  # bytes that may arrive before they are wanted
 _YIELD_AFTER = 256 * 1024  # bytes of a body that are read before others have their turn
-_STALL = 30.0  # seconds in which a client must take some of what is sent to it
-_LINGER = 2.0  # seconds for which the rest of an unwanted request is thrown away
-_MOST_UNWANTED = 16 * 1024 * 1024  # bytes of it
-
-
-_Result = TypeVar("_Result")
-
-
-class State(enum.Enum):
-    """What a connection is about."""
-
-    WAITING = "for the head of a request"
-    READING = "the rest of a request"
-    ANSWERING = "a request that has been read"
-    LINGERING = "sending the last bytes, and throwing away what still comes"
-    CLOSED = "nothing"
 
 
 class Server(Protocol):
@@ -75,38 +52,14 @@ class Server(Protocol):
         """Forget the connection."""
 
 
-class _Told(Exception):
-    """The application raised; that has been logged."""
-
-
-class Connection:
+class Connection(Lifetime):
     """An HTTP/1 connection.
 
     Attributes:
-        stream: the connection as a stream.
         params: its limits.
-        context: where it comes from.
-        state: what it is about.
     """
 
-    __slots__ = (
-        "_body",
-        "_deadline",
-        "_delegate",
-        "_exchange",
-        "_gone",
-        "_held",
-        "_inbox",
-        "_scanned",
-        "_server",
-        "_timer",
-        "_unsent",
-        "_unwanted",
-        "context",
-        "params",
-        "state",
-        "stream",
-    )
+    __slots__ = ("_heads", "_scanned", "_server", "params")
 
     def __init__(
         self,
@@ -116,22 +69,11 @@ class Connection:
         context: _HTTPRequestContext,
     ) -> None:
         """Serve requests on ``stream``, from the moment that it is connected."""
-        self.stream = stream
+        super().__init__(stream, context)
         self.params = params
-        self.context = context
-        self.state = State.WAITING
         self._server = server
-        self._inbox = bytearray()
-        self._scanned = 0  # how much of it is known to hold no end of a head
-        self._exchange: Exchange | None = None
-        self._delegate: HTTPMessageDelegate | None = None  # while the request is read
-        self._body: Body | None = None
-        self._held = False  # a step comes later; what arrives has to wait for it
-        self._deadline: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._unsent = 0
-        self._unwanted = 0
-        self._gone: asyncio.Future[None] | None = None
+        self._heads = HeadReader()
+        self._scanned = 0  # how much of the inbox is known to hold no end of a head
         stream.attach(self)
 
     @property
@@ -139,17 +81,11 @@ class Connection:
         """Tell whether nothing of a request has arrived."""
         return self.state is State.WAITING and not self._inbox
 
-    @property
-    def settled(self) -> bool:
-        """Tell whether nothing is lost by closing at once: all is read, and all is sent."""
-        lingers = self.state is State.LINGERING and not self._unwanted
-        return lingers and not self.stream.writing()
-
-    async def close(self) -> None:
-        """Close the connection at once, and wait until it is closed."""
-        self._gone = self._gone or self.stream.loop.create_future()
-        self.stream.abort()
-        await self._gone
+    def idle_for(self) -> float:
+        """Return for how many seconds nothing of a request has arrived, and nothing was sent."""
+        if not self.idle or self.stream.writing() or self._deadline is None:
+            return 0.0
+        return self.stream.loop.time() - self._deadline + (self.params.header_timeout or 0.0)
 
     # What the stream tells.
 
@@ -176,34 +112,22 @@ class Connection:
 
     def busy(self) -> bool:
         """Tell whether something that arrived has to be dealt with."""
-        return self._held or bool(self._inbox)
+        # Half a request alone is nothing to deal with, for its rest will not come.
+        waits = self.state is State.ANSWERING or self.stream.write_paused
+        return self._held or (waits and bool(self._inbox))
 
     def writable(self) -> None:
         """Go on with what had to wait until the other end has taken its answers."""
-        if self._inbox and self._ready():
+        if self.state is State.LINGERING:
+            if not self._unwanted and not self.stream.end_writing():
+                self.stream.close()
+        elif self._inbox and self._ready():
             self._step(self._look_again)
-
-    def shut(self) -> None:
-        """End, because the stream has ended."""
-        if self.state is State.CLOSED:
-            return
-        before, self.state = self.state, State.CLOSED
-        self._cancel_timer()
-        if not self._held:
-            self._let_delegate_go()
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            try:
-                exchange.lost(told=before is not State.ANSWERING)
-            except Exception:  # noqa: BLE001  it is the application's
-                app_log.exception("Uncaught exception")
 
     def gone(self) -> None:
         """Forget everything: the socket is closed."""
         self.shut()
-        self._server.on_close(self)
-        if self._gone is not None and not self._gone.done():
-            self._gone.set_result(None)
+        self._forget()
 
     # What an exchange tells.
 
@@ -238,8 +162,13 @@ class Connection:
         self._cancel_timer()
         self.stream.detach(self._inbox)
         self._inbox = bytearray()
-        self._server.on_close(self)
+        self._forget()
         return self.stream
+
+    def _forget(self) -> None:
+        self._server.on_close(self)
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
 
     # The steps of a request.
 
@@ -252,7 +181,7 @@ class Connection:
             self._look_for_head(self._inbox)
 
     def _look_for_head(self, data: bytes | bytearray) -> None:
-        head = read_head(data, self.params.max_header_size, self._scanned)
+        head = self._heads.read(data, self.params.max_header_size, self._scanned)
         inbox = self._inbox
         if head is None:
             if data is not inbox:
@@ -269,7 +198,11 @@ class Connection:
         self._begin(start_line, headers)
 
     def _begin(self, start_line: RequestStartLine, headers: HTTPHeaders) -> None:
-        exchange = self._exchange = Exchange(self, start_line, headers)
+        kind = Exchange
+        if "Upgrade" in headers._as_list:
+            # Not above: a program without WebSockets need not import them.
+            from tornkit.server.websockets.upgrade import Upgrade as kind  # noqa: N813, PLC0415
+        exchange = self._exchange = kind(self, start_line, headers)
         self.state = State.READING
         self._deadline = None
         delegate = self._server.start_request(self, exchange)
@@ -289,10 +222,10 @@ class Connection:
         if self.state is not State.READING:
             return
         fields = fields_of(headers)
-        if "Expect" in fields and headers["Expect"] == "100-continue":
-            self.stream.send(CONTINUE)
         if "Content-Length" in fields or "Transfer-Encoding" in fields:
             self._body = body_of(headers, exchange, self.params.chunk_size)
+        if "Expect" in fields and headers["Expect"] == "100-continue":
+            self.stream.send(CONTINUE)
         if self._body is None:
             self._finish_request(exchange)
         else:
@@ -338,140 +271,3 @@ class Connection:
     def _notice_end(self) -> None:
         if not self.busy() and self.state is State.ANSWERING:
             self.stream.close()
-
-    # How steps run.
-
-    def _step(self, step: Callable[..., None], *arguments: Any) -> None:
-        """Run a step; whatever goes wrong ends the connection, not the server."""
-        try:
-            step(*arguments)
-        except HTTPInputError as error:
-            self._refuse(error)
-        except UnsatisfiableReadError as error:
-            gen_log.info("Unsatisfiable read, closing connection: %s", error)
-            self._drop()
-        except _Told:
-            self._drop()
-        except Exception:  # noqa: BLE001  one connection's fault is not the server's end
-            gen_log.exception("Uncaught exception")
-            self._drop()
-
-    def _tell(self, method: Callable[..., _Result], *arguments: Any) -> _Result:
-        """Call the application."""
-        try:
-            return method(*arguments)
-        except HTTPInputError:
-            raise
-        except Exception as error:
-            app_log.exception("Uncaught exception")
-            raise _Told from error
-
-    def _later(self, step: Callable[[], None]) -> None:
-        """Run a step when others have had their turn."""
-        self._held = True
-        self.stream.loop.call_soon(self._resume, None, step)
-
-    def _wait_for(self, done: Awaitable[None], step: Callable[[], None]) -> None:
-        """Run a step when the application is ready for it."""
-        self._held = True
-        future = asyncio.ensure_future(done)
-        future.add_done_callback(lambda future: self._resume(future, step))
-
-    def _resume(self, future: asyncio.Future[None] | None, step: Callable[[], None]) -> None:
-        self._held = False
-        self._step(self._resumed, future, step)
-
-    def _resumed(self, future: asyncio.Future[None] | None, step: Callable[[], None]) -> None:
-        if future is not None:
-            if future.cancelled():
-                raise _Told
-            self._tell(future.result)
-        if self.state in (State.WAITING, State.READING):
-            step()
-        else:
-            self._let_delegate_go()
-
-    # The end.
-
-    def _refuse(self, error: HTTPInputError) -> None:
-        gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
-        if self.state not in (State.LINGERING, State.CLOSED) and not self.stream.closed():
-            self.stream.send(REFUSAL)
-            self._end()
-        self._let_delegate_go()
-
-    def _drop(self) -> None:
-        self._exchange = None
-        self.stream.close()
-        self._let_delegate_go()
-
-    def _end(self) -> None:
-        """Close the connection when all is sent.
-
-        Closing while the other end sends makes the system answer with a reset, which can
-        overtake the last answer; so what still comes is read and thrown away for a while
-        (RFC 9112, section 9.6).
-        """
-        self._exchange = None
-        if not self.stream.end_writing():
-            self.stream.close()
-            return
-        self._unwanted = len(self._inbox) + (self.state is not State.ANSWERING)
-        self.state = State.LINGERING
-        self._inbox.clear()
-        self._allow(_LINGER)
-        if not self._held:
-            self.stream.loop.call_soon(self._let_delegate_go)
-
-    def _throw_away(self, size: int) -> None:
-        self._unwanted += size
-        if self._unwanted > _MOST_UNWANTED:
-            self.stream.close()
-
-    def _let_delegate_go(self) -> None:
-        """Tell what waited for the rest of the request that it will not come."""
-        delegate, self._delegate, self._body = self._delegate, None, None
-        if delegate is not None:
-            try:
-                delegate.on_connection_close()
-            except Exception:  # noqa: BLE001  it is the application's
-                app_log.exception("Uncaught exception")
-
-    # Time: one timer, which is moved when it has run out, not at every request.
-
-    def _allow(self, seconds: float | None) -> None:
-        """Let what is waited for take so long."""
-        if seconds is None:
-            self._deadline = None
-            return
-        loop = self.stream.loop
-        self._deadline = deadline = loop.time() + seconds
-        if self._timer is None or self._timer.when() > deadline:
-            self._cancel_timer()
-            self._timer = loop.call_at(deadline, self._on_timer)
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        if self._deadline is None:
-            return
-        loop = self.stream.loop
-        if loop.time() < self._deadline:
-            self._timer = loop.call_at(self._deadline, self._on_timer)
-        elif not self._still_sending():
-            if self.state is State.READING:
-                gen_log.info("Timeout reading body from %s", self.context)
-            self._exchange = None
-            self.stream.close()
-
-    def _still_sending(self) -> bool:
-        """Give a slow client more time, as long as it takes what is sent to it."""
-        before, self._unsent = self._unsent, self.stream.unsent()
-        if self.state is State.READING or self._unsent in (0, before):
-            return False
-        self._allow(_STALL)
-        return True

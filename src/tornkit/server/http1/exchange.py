@@ -6,14 +6,13 @@ The interface is that of `tornado.http1connection.HTTP1Connection` on a server.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 from tornado.http1connection import HTTP1Connection, is_transfer_encoding_chunked, parse_int
 from tornado.httputil import HTTPOutputError
 from tornado.iostream import StreamClosedError
 
 from tornkit.server.http1.answers import answer_head
-from tornkit.server.http1.heads import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,8 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Exchange"]
 
-
 _LAST_CHUNK = b"0\r\n\r\n"
+_BARE = (204, 304)  # answers without a body
+_COPIED = 65536  # bytes of a body that are sent together with its head
 
 
 class Owner(Protocol):
@@ -62,6 +62,16 @@ class Exchange(HTTP1Connection):
 
     stream: Stream  # type: ignore[assignment]
 
+    # As every exchange begins.
+    is_client = False
+    _disconnect_on_finish = False
+    _read_finished = False
+    _write_finished = False
+    _close_callback: Callable[[], None] | None = None
+    _chunking_output = False
+    _expected_content_remaining: int | None = None
+    _answered: asyncio.Future[None] | None = None
+
     def __init__(self, owner: Owner, start_line: RequestStartLine, headers: HTTPHeaders) -> None:
         """Begin to exchange messages on ``owner``."""
         self._owner = owner
@@ -70,7 +80,6 @@ class Exchange(HTTP1Connection):
         self.context = owner.context
         self.params = params = owner.params
         self.stream = owner.stream
-        self.is_client = False
         self.no_keep_alive = params.no_keep_alive
         self._max_body_size = (
             params.max_body_size
@@ -78,13 +87,6 @@ class Exchange(HTTP1Connection):
             else owner.stream.max_buffer_size
         )
         self._body_timeout = params.body_timeout
-        self._disconnect_on_finish = False
-        self._read_finished = False
-        self._write_finished = False
-        self._close_callback: Callable[[], None] | None = None
-        self._chunking_output = False
-        self._expected_content_remaining: int | None = None
-        self._answered: asyncio.Future[None] | None = None
 
     @property
     def _finish_future(self) -> asyncio.Future[None]:  # type: ignore[override]
@@ -105,12 +107,12 @@ class Exchange(HTTP1Connection):
         Raises:
             HTTPInputError: the headers contradict themselves.
         """
-        headers = self._request_headers
-        given = fields_of(headers).get("Connection")
-        wish = ",".join(given).lower() if given else None
         if self.params.no_keep_alive:
             return False
-        if self._request_start_line.version == "HTTP/1.1":
+        headers = self._request_headers
+        given = headers._as_list.get("Connection")
+        wish = ",".join(given).lower() if given else None
+        if self._request_start_line[2] == "HTTP/1.1":
             return wish != "close"
         has_end = (
             "Content-Length" in headers
@@ -127,43 +129,65 @@ class Exchange(HTTP1Connection):
     ) -> asyncio.Future[None]:
         """Write the head of the answer, and with it the first part of its body."""
         method, _, version = self._request_start_line
-        code, reason = cast("ResponseStartLine", start_line)[1:]
-        has_length = "Content-Length" in headers
-        self._chunking_output = (
-            not has_length
-            and version == "HTTP/1.1"
-            and method != "HEAD"
-            and code not in (204, 304)
-            and not 100 <= code < 200
-        )
+        code: int
+        _, code, reason = start_line  # type: ignore[assignment]  # it is an answer's
+        fields = headers._as_list
+        if "Content-Length" in fields:
+            lengths = fields["Content-Length"]
+            length = lengths[0]
+            self._expected_content_remaining = (
+                int(length)
+                if length.isdecimal() and length.isascii() and len(lengths) == 1
+                else parse_int(headers["Content-Length"])
+            )
+        else:
+            self._chunking_output = (
+                version == "HTTP/1.1" and method != "HEAD" and code >= 200 and code not in _BARE
+            )
+        if version != "HTTP/1.1" or self._disconnect_on_finish:
+            self._tell_what_follows(headers, code)
+        if self._chunking_output:
+            headers["Transfer-Encoding"] = "chunked"
+        if method == "HEAD" or code in _BARE:
+            self._expected_content_remaining = 0
+        head = answer_head(code, reason, headers)
+        stream: Stream | None = self.stream
+        if stream is None or stream.closed():
+            return _failed()
+        if not chunk:
+            return stream.send(head)
+        remaining = self._expected_content_remaining
+        if remaining is not None and remaining == len(chunk):
+            self._expected_content_remaining = 0
+        else:
+            chunk = self._framed(stream, chunk)
+        if len(chunk) <= _COPIED:
+            return stream.send(head + chunk)
+        stream.send(head)
+        return stream.send(chunk)
+
+    def _tell_what_follows(self, headers: HTTPHeaders, code: int) -> None:
+        """Say whether the connection ends after the answer, where that is not as usual."""
+        method, _, version = self._request_start_line
         if version == "HTTP/1.1":
-            if self._disconnect_on_finish:
-                headers["Connection"] = "close"
+            headers["Connection"] = "close"
         elif (
             version == "HTTP/1.0"
             and self._request_headers.get("Connection", "").lower() == "keep-alive"
         ):
-            headers["Connection"] = "Keep-Alive"
-        if self._chunking_output:
-            headers["Transfer-Encoding"] = "chunked"
-        if method == "HEAD" or code == 304:
-            self._expected_content_remaining = 0
-        else:
-            self._expected_content_remaining = (
-                parse_int(headers["Content-Length"]) if has_length else None
-            )
-        head = answer_head(code, reason, headers)
-        stream = self._open()
-        if stream is None:
-            return _failed()
-        return stream.send(head + self._framed(stream, chunk) if chunk else head)
+            if "Content-Length" in headers or method == "HEAD" or code in _BARE:
+                headers["Connection"] = "Keep-Alive"
+            else:  # what has no length ends with its connection
+                self._disconnect_on_finish = True
 
     def write(self, chunk: bytes) -> asyncio.Future[None]:
         """Write a part of the answer's body."""
         stream = self._open()
         if stream is None:
             return _failed()
-        return stream.send(self._framed(stream, chunk))
+        sent = stream.send(self._framed(stream, chunk))
+        # Who writes without end to a client that reads as fast must not keep others waiting.
+        return stream.turn() if sent.done() else sent
 
     def finish(self) -> None:
         """Say that the answer is complete.
@@ -214,7 +238,7 @@ class Exchange(HTTP1Connection):
             callback()
 
     def _open(self) -> Stream | None:
-        stream = cast("Stream | None", self.stream)
+        stream: Stream | None = self.stream
         return None if stream is None or stream.closed() else stream
 
     def _settle(self) -> None:

@@ -18,11 +18,13 @@ from tornado.httputil import (
 )
 from tornado.iostream import UnsatisfiableReadError
 
-__all__ = ["fields_of", "read_head"]
+from tornkit._headers import SharedHeaders
+
+__all__ = ["HeadReader", "fields_of"]
 
 _END = re.compile(rb"\r?\n\r?\n")
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105  a token as in RFC 9110, section 5.6.2
-_REQUEST_LINE = re.compile(rf"({_TOKEN}) ([\x21-\x7e\x80-\xff]+) (HTTP/1\.[01])")
+_REQUEST_LINE = re.compile(rf"({_TOKEN}) ([\x21-\x7e\x80-\xff]+) (HTTP/1\.[01])".encode("latin1"))
 _HEADER_LINE = re.compile(rf"({_TOKEN}):([\t\x20-\x7e\x80-\xff]*)")
 
 # Lines that one browser sends with every request, and that hold nothing secret.
@@ -42,33 +44,70 @@ _SHARED = frozenset(
 )
 _LONGEST_KNOWN = 256  # characters
 _MOST_KNOWN = 1024  # lines
+_LONGEST_REMEMBERED = 4096  # bytes of the headers of a connection's last request
+_MOST_REMEMBERED = 64  # headers of it
+_LONGEST_NAME = 256  # characters; names are remembered, by us and by Tornado
+_LONG_NAME = re.compile(rf"^[^:\r\n]{{{_LONGEST_NAME + 1}}}", re.MULTILINE)
 _known: dict[str, tuple[str, str]] = {}
 
 
-def read_head(
-    data: bytes | bytearray, limit: int, scanned: int = 0
-) -> tuple[int, RequestStartLine, HTTPHeaders] | None:
-    """Return where the head ends, and what it says; None where its end is still to come.
+class HeadReader:
+    """Read the heads that arrive on one connection.
 
-    Args:
-        data: what has arrived.
-        limit: how many bytes a head may have.
-        scanned: how many of the bytes were here at the last look.
-
-    Raises:
-        HTTPInputError: the head is malformed.
-        UnsatisfiableReadError: it is longer than ``limit``.
+    A browser sends the same headers with most of its requests; what the last ones meant is
+    remembered.
     """
-    begin = max(0, scanned - 3)
-    end = data.find(b"\r\n\r\n", begin)
-    if 0 <= end <= limit - 4:
-        usual = _read_usual(str(data[:end], "latin1"))
-        if usual is not None:
-            return end + 4, *usual
-    found = _END.search(data, begin)
-    if (found.end() if found else len(data)) > limit:
-        raise UnsatisfiableReadError(f"the head of a request is longer than {limit} bytes")
-    return (found.end(), *_read_any(str(data[: found.end()], "latin1"))) if found else None
+
+    __slots__ = ("_fields", "_lines")
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._lines = b""
+        self._fields: dict[str, tuple[str, ...]] = {}
+
+    def read(
+        self, data: bytes | bytearray, limit: int, scanned: int = 0
+    ) -> tuple[int, RequestStartLine, HTTPHeaders] | None:
+        """Return where the head ends, and what it says; None where its end is still to come.
+
+        Args:
+            data: what has arrived.
+            limit: how many bytes a head may have.
+            scanned: how many of the bytes were here at the last look.
+
+        Raises:
+            HTTPInputError: the head is malformed.
+            UnsatisfiableReadError: it is longer than ``limit``.
+        """
+        begin = max(0, scanned - 3)
+        end = data.find(b"\r\n\r\n", begin)
+        if 0 <= end <= limit - 4:
+            first = data.find(b"\r\n", 0, end)
+            if first > 0:
+                line = _REQUEST_LINE.fullmatch(data, 0, first)
+                fields = self._read(data[first:end]) if line is not None else None
+                if line is not None and fields is not None:
+                    method, target, version = line.groups()
+                    start_line = RequestStartLine(
+                        str(method, "latin1"), str(target, "latin1"), str(version, "latin1")
+                    )
+                    return end + 4, start_line, SharedHeaders(fields)
+        found = _END.search(data, begin)
+        if (found.end() if found else len(data)) > limit:
+            raise UnsatisfiableReadError(f"the head of a request is longer than {limit} bytes")
+        return (found.end(), *_read_any(str(data[: found.end()], "latin1"))) if found else None
+
+    def _read(self, lines: bytes | bytearray) -> dict[str, tuple[str, ...]] | None:
+        """Read the headers, unless they are those of the last request."""
+        if lines == self._lines:
+            return self._fields
+        fields = _read_usual(str(lines, "latin1"))
+        if fields is not None:
+            # What is remembered stays while the connection is idle, so it has to be small.
+            small = len(lines) <= _LONGEST_REMEMBERED and len(fields) <= _MOST_REMEMBERED
+            self._lines = bytes(lines) if small else b""
+            self._fields = fields if small else {}
+        return fields
 
 
 def fields_of(headers: HTTPHeaders) -> dict[str, list[str]]:
@@ -76,13 +115,12 @@ def fields_of(headers: HTTPHeaders) -> dict[str, list[str]]:
     return headers._as_list
 
 
-def _read_usual(text: str) -> tuple[RequestStartLine, HTTPHeaders] | None:
-    """Read a head without its last two line ends, or return None where it is unusual."""
+def _read_usual(text: str) -> dict[str, tuple[str, ...]] | None:
+    """Return the fields of headers, each on a line of its own, or None where one is unusual."""
     lines = iter(text.split("\r\n"))
-    first = _REQUEST_LINE.fullmatch(next(lines))
-    if first is None:
-        return None
-    fields: dict[str, list[str]] = {}
+    next(lines)
+    fields: dict[str, tuple[str, ...]] = {}
+    repeated: dict[str, list[str]] = {}
     known = _known
     for line in lines:
         try:
@@ -92,15 +130,15 @@ def _read_usual(text: str) -> tuple[RequestStartLine, HTTPHeaders] | None:
             if field is None:
                 return None
             name, value = field
-        if name in fields:
-            fields[name].append(value)
+        if name not in fields:
+            fields[name] = (value,)
+        elif name in repeated:
+            repeated[name].append(value)
         else:
-            fields[name] = [value]
-    headers = HTTPHeaders.__new__(HTTPHeaders)
-    # What HTTPHeaders.add() would make of them, without a second look at every character.
-    headers._as_list = fields
-    headers._combined_cache = {}
-    return RequestStartLine(*first.groups()), headers
+            repeated[name] = [*fields[name], value]
+    for name, values in repeated.items():
+        fields[name] = tuple(values)
+    return fields
 
 
 def _read_line(line: str) -> tuple[str, str] | None:
@@ -108,6 +146,8 @@ def _read_line(line: str) -> tuple[str, str] | None:
     if match is None:
         return None
     name, value = match.groups()
+    if len(name) > _LONGEST_NAME:
+        return None
     field = _usual_name(name), value.strip(" \t")
     if field[0] in _SHARED and len(line) <= _LONGEST_KNOWN:
         if len(_known) >= _MOST_KNOWN:
@@ -125,6 +165,8 @@ def _read_any(text: str) -> tuple[RequestStartLine, HTTPHeaders]:
     """Read a head as Tornado's connection does."""
     text = text.lstrip("\r\n")  # some clients send a line end after a body
     end = text.find("\n")
+    if _LONG_NAME.search(text, max(0, end)):
+        raise HTTPInputError(f"Header name longer than {_LONGEST_NAME} characters")
     headers = HTTPHeaders.parse(text[end:])
     start_line = parse_request_start_line(text[:end].rstrip("\r"))
     if not isinstance(start_line, RequestStartLine):

@@ -9,31 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from tornado.concurrent import future_set_result_unless_cancelled
 from tornado.ioloop import IOLoop
 from tornado.iostream import (
-    StreamBufferFullError,
     StreamClosedError,
-    UnsatisfiableReadError,
 )
-from tornado.log import gen_log
 
-from tornkit.server.http1.reading import Reader
+from tornkit.server.http1.readable import ReadableStream
 from tornkit.server.http1.sockets import TLSSocket
+from tornkit.server.http1.stalls import StallWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["Receiver", "Stream"]
 
-_Result = TypeVar("_Result")
-
-_READ_AHEAD = 65536  # bytes that may wait for somebody to read them
 _DEFAULT_BUFFER = 100 * 1024 * 1024  # bytes, as in Tornado
-# How often a closed connection whose last bytes are unsent is asked whether they move.
-_STALL_CHECK = 30.0  # seconds
+_STALL_TIMEOUT = 30.0  # seconds
 
 
 class Receiver(Protocol):
@@ -58,36 +52,31 @@ class Receiver(Protocol):
         """Forget the connection: its socket is closed."""
 
 
-class Stream(asyncio.Protocol):
+class Stream(ReadableStream, asyncio.Protocol):
     """A connection that was accepted.
 
     Attributes:
         socket: the socket of the connection; for TLS one that also answers
             ``getpeercert()``. It must not be read or written.
-        error: why the connection has ended, where there is a reason.
         ended: whether the other end has stopped sending.
-        loop: the event loop.
-        max_buffer_size: how many bytes may wait to be read.
-        read_paused: whether the other end has to wait with what it sends.
+        stall_timeout: how many seconds the other end may take nothing of an answer.
         write_paused: whether what is written has to wait.
     """
 
     __slots__ = (
         "__weakref__",
         "_close_callback",
-        "_closed",
         "_done",
+        "_ended",
         "_nodelay",
-        "_reader",
         "_receiver",
         "_socket",
+        "_stall",
+        "_taken_over",
         "_transport",
         "_waiting",
         "ended",
-        "error",
-        "loop",
-        "max_buffer_size",
-        "read_paused",
+        "stall_timeout",
         "write_paused",
     )
 
@@ -96,23 +85,27 @@ class Stream(asyncio.Protocol):
         opened: socket.socket,
         done: asyncio.Future[None],
         max_buffer_size: int | None = None,
+        stall_timeout: float | None = _STALL_TIMEOUT,
+        ended: Callable[[Stream], None] = lambda _: None,
     ) -> None:
-        """Take an accepted socket, and a future that is done, for what needs no waiting."""
-        self.loop = done.get_loop()
-        self.error: BaseException | None = None
-        self.max_buffer_size = max_buffer_size or _DEFAULT_BUFFER
+        """Take an accepted socket, and a future that is done, for what needs no waiting.
+
+        ``ended`` is called when the socket is closed.
+        """
+        super().__init__(done.get_loop(), max_buffer_size or _DEFAULT_BUFFER)
+        self.stall_timeout = stall_timeout
         self.ended = False
         self.write_paused = False
-        self.read_paused = False
         self._done = done
+        self._ended = ended
         self._socket = opened
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._receiver: Receiver | None = None
-        self._closed = False
         self._nodelay = True  # as transports set it
         self._close_callback: Callable[[], None] | None = None
         self._waiting: list[asyncio.Future[None]] = []
-        self._reader: Reader | None = None
+        self._stall: StallWatch | None = None
+        self._taken_over = False
 
     # What the event loop calls.
 
@@ -129,18 +122,8 @@ class Stream(asyncio.Protocol):
         if self._receiver is not None:
             if not self._closed:
                 self._receiver.received(data)
-            return
-        reader = self._unread()
-        try:
-            reader.feed(data)
-        except UnsatisfiableReadError as error:
-            gen_log.info("Unsatisfiable read, closing connection: %s", error)
-            self.close(error)
-        except StreamBufferFullError as error:
-            gen_log.error("Reached maximum read buffer size")
-            self.close(error)
-        if len(reader.inbox) > _READ_AHEAD and not reader.waiting:
-            self.pause_reading()
+        else:
+            self._feed(data)
 
     def eof_received(self) -> bool:
         """End the connection, for who stops sending does not listen either, as in Tornado.
@@ -157,13 +140,18 @@ class Stream(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell everybody that there is no connection any more."""
         self._shut(exc)
+        if self._stall is not None:
+            self._stall.end()
         if self._receiver is not None:
             self._receiver.gone()
             self._receiver = None
+        self._ended(self)
 
     def pause_writing(self) -> None:
         """Let writers wait."""
         self.write_paused = True
+        if not self._taken_over:  # a new owner has limits of its own
+            self.watch()
 
     def resume_writing(self) -> None:
         """Let writers go on."""
@@ -181,12 +169,18 @@ class Stream(asyncio.Protocol):
     def detach(self, unread: bytes | bytearray) -> None:
         """Give the stream a new owner, who reads it; ``unread`` is what comes first."""
         self._receiver = None
+        self._taken_over = True
+        if self._stall is not None:
+            self._stall.end()
         self.hold(unread)
-        self.want_more()
+        if not self.ended:  # otherwise it closes when all is read
+            self.want_more()
 
-    def hold(self, unread: bytes | bytearray) -> None:
-        """Keep ``unread`` for who reads the stream."""
-        self._reader = Reader(self.loop, unread, self.max_buffer_size)
+    def hand_over(self, receiver: Receiver) -> bytearray:
+        """Let ``receiver`` have what arrives on a detached stream; return what is unread."""
+        reader, self._reader = self._unread(), None
+        self._receiver = receiver
+        return reader.inbox
 
     def send(self, data: bytes) -> asyncio.Future[None]:
         """Write, and return what to wait for before more is written."""
@@ -197,9 +191,21 @@ class Stream(asyncio.Protocol):
         self._waiting.append(future)
         return future
 
+    def turn(self) -> asyncio.Future[None]:
+        """Return what to wait for while others have their turn."""
+        future: asyncio.Future[None] = self.loop.create_future()
+        self.loop.call_soon(future_set_result_unless_cancelled, future, None)
+        return future
+
     def unsent(self) -> int:
         """Return how many bytes the other end has not taken yet."""
         return self._transport.get_write_buffer_size()
+
+    def watch(self) -> None:
+        """End the connection if the other end takes nothing of what waits to be sent."""
+        if self._stall is None:
+            self._stall = StallWatch(self, self._socket, self.stall_timeout)
+        self._stall.begin(self.loop)
 
     def pause_reading(self) -> None:
         """Let the other end wait with what it wants to send."""
@@ -218,12 +224,14 @@ class Stream(asyncio.Protocol):
 
     def end_writing(self) -> bool:
         """Say that nothing more comes once all is sent, and read on; not possible over TLS."""
+        self.want_more()
         if self._closed or not self._transport.can_write_eof():
             return False
-        self.want_more()
-        if self._closed:
+        try:
+            self._transport.write_eof()
+        except OSError:  # the other end has gone, and that is not known here yet
+            self.close()
             return False
-        self._transport.write_eof()
         return True
 
     def abort(self) -> None:
@@ -231,6 +239,11 @@ class Stream(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         self._shut(None)
+
+    @property
+    def connected(self) -> bool:
+        """Tell whether it has been connected; for TLS, whether the handshake is done."""
+        return self._transport is not None
 
     # The interface of IOStream.
 
@@ -255,13 +268,9 @@ class Stream(asyncio.Protocol):
         """Tell whether the connection has ended."""
         return self._closed
 
-    def reading(self) -> bool:
-        """Tell whether somebody waits for bytes."""
-        return self._reader is not None and self._reader.waiting
-
     def writing(self) -> bool:
-        """Tell whether bytes wait to be sent."""
-        return not self._closed and self.unsent() > 0
+        """Tell whether bytes wait to be sent; after `close()`, too."""
+        return self.connected and self.unsent() > 0
 
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
         """Call ``callback`` once when the connection ends."""
@@ -291,66 +300,16 @@ class Stream(asyncio.Protocol):
         elif isinstance(exc_info, BaseException):
             self.error = exc_info
         if not self._closed and self._transport is not None:
-            unsent = self.unsent()
-            self._transport.close()
-            if unsent:
-                self.loop.call_later(_STALL_CHECK, self._end_stall, unsent)
+            if self.unsent():
+                self.watch()
+            self._close_transport()
         self._shut(None)
 
-    def read_bytes(self, num_bytes: int, partial: bool = False) -> asyncio.Future[bytes]:
-        """Read so many bytes; with ``partial``, at least one and at most so many."""
-        return self._started(self._unread().read_bytes(num_bytes, partial))
-
-    def read_until(self, delimiter: bytes, max_bytes: int | None = None) -> asyncio.Future[bytes]:
-        """Read up to the end of ``delimiter``, which must come within ``max_bytes``."""
-        return self._satisfiable(lambda: self._unread().read_until(delimiter, max_bytes))
-
-    def read_until_regex(
-        self, regex: bytes, max_bytes: int | None = None
-    ) -> asyncio.Future[bytes]:
-        """Read up to the end of the first match, which must come within ``max_bytes``."""
-        return self._satisfiable(lambda: self._unread().read_until_regex(regex, max_bytes))
-
-    def read_into(self, buf: bytearray, partial: bool = False) -> asyncio.Future[int]:
-        """Fill ``buf``; with ``partial``, put at least one byte into it. Return how many."""
-        return self._started(self._unread().read_into(buf, partial))
-
-    def read_until_close(self) -> asyncio.Future[bytes]:
-        """Read all that comes before the end."""
-        return self._started(self._unread().read_until_close(self._closed))
-
-    def _unread(self) -> Reader:
-        if self._reader is None:
-            self._reader = Reader(self.loop, b"", self.max_buffer_size)
-        return self._reader
-
-    def _started(self, future: asyncio.Future[_Result]) -> asyncio.Future[_Result]:
-        """Make sure that what is waited for can come.
-
-        Raises:
-            StreamClosedError: the connection has ended.
-        """
-        if not future.done():
-            if self._closed:
-                self._unread().end(self.error)
-                raise StreamClosedError(real_error=self.error)
-            self.want_more()
-        elif self.read_paused and len(self._unread().inbox) < _READ_AHEAD:
-            self.want_more()
-        return future
-
-    def _satisfiable(self, start: Callable[[], asyncio.Future[bytes]]) -> asyncio.Future[bytes]:
-        try:
-            return self._started(start())
-        except UnsatisfiableReadError as error:
-            gen_log.info("Unsatisfiable read, closing connection: %s", error)
-            self.close(error)
-            failed: asyncio.Future[bytes] = self.loop.create_future()
-            failed.set_exception(StreamClosedError(real_error=error))
-            failed.exception()
-            return failed
-
     # The end.
+
+    def _close_transport(self) -> None:
+        """Close the connection when all is sent."""
+        self._transport.close()
 
     def _shut(self, error: BaseException | None) -> None:
         if self._closed:
@@ -370,10 +329,3 @@ class Stream(asyncio.Protocol):
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             future_set_result_unless_cancelled(future, None)
-
-    def _end_stall(self, before: int) -> None:
-        unsent = self.unsent()
-        if unsent >= before:
-            self._transport.abort()
-        elif unsent:
-            self.loop.call_later(_STALL_CHECK, self._end_stall, unsent)

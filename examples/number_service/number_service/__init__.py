@@ -1,0 +1,1 @@
+"""A site that takes numbers apart in the background."""

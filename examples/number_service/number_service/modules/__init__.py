@@ -1,0 +1,1 @@
+"""The parts of the site: every package here with a ``module`` is served."""

@@ -1,0 +1,1 @@
+"""What the API, the pages and the tasks do."""

@@ -1,0 +1,47 @@
+"""Where our WebSockets take the place of Tornado's: when a connection is given to one."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, cast
+
+from tornado.websocket import WebSocketHandler, WebSocketProtocol13
+
+from tornkit.server.http1.exchange import Exchange
+from tornkit.server.websockets.protocol import WebSocket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tornkit.server.http1.streams import Stream
+
+__all__ = ["Upgrade"]
+
+
+class Upgrade(Exchange):
+    """An exchange whose client would speak another protocol.
+
+    A handler makes itself known to its connection by its close callback. When Tornado's
+    `WebSocketHandler` takes the connection, the protocol that it has made, and that has just
+    shaken hands, becomes one of ours; a protocol of the application's own is left alone.
+    """
+
+    _handler: Callable[[], WebSocketHandler | None] | None = None
+
+    def set_close_callback(self, callback: Callable[[], None] | None) -> None:
+        """Call ``callback`` when the connection ends; remember whose it is."""
+        super().set_close_callback(callback)
+        owner: Any = getattr(callback, "__self__", None)
+        if isinstance(owner, WebSocketHandler):
+            self._handler = weakref.ref(owner)
+
+    def detach(self) -> Stream:  # type: ignore[override]
+        """Take the connection over."""
+        stream = super().detach()
+        handler = self._handler and self._handler()
+        protocol = handler and handler.ws_connection
+        if type(protocol) is WebSocketProtocol13 and not protocol.mask_outgoing:
+            # It must stay the same object, for its handshake goes on with it.
+            protocol.__class__ = WebSocket
+            cast("WebSocket", protocol).begin(stream)
+        return stream

@@ -1,0 +1,1 @@
+"""tornkit's modules; the names are tornkit's own layout, of which this folder is the package."""
