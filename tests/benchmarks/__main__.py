@@ -21,7 +21,7 @@ from tests.benchmarks.harness.contenders import CONTENDERS
 from tests.benchmarks.harness.errors import CannotRunError, LeftOutError
 from tests.benchmarks.harness.loads import find_wrk
 from tests.benchmarks.harness.measuring import Plan, measure
-from tests.benchmarks.harness.processes import Cores
+from tests.benchmarks.harness.processes import Cores, stop_strays
 from tests.benchmarks.harness.results import CaseResult
 
 if TYPE_CHECKING:
@@ -151,7 +151,6 @@ def _file(given: argparse.Namespace) -> Path:
 
 def main() -> int:
     given = parser().parse_args()
-    # Whatever ends this ends what it has started.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         if given.read is not None:
@@ -171,6 +170,8 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nstopped; nothing is written", file=sys.stderr)
         return 130
+    finally:
+        stop_strays()  # whatever ends this ends what it has started
     return 0
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["Cores", "Process"]
+__all__ = ["Cores", "Process", "stop_strays"]
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -115,10 +115,26 @@ class Process:
     def _tree(self) -> list[int]:
         found = [self._process.pid]
         for pid in found:  # grows while it is walked
-            with contextlib.suppress(OSError):
-                for task in Path(f"/proc/{pid}/task").iterdir():
-                    found.extend(map(int, (task / "children").read_text("ascii").split()))
+            found.extend(_children(pid))
         return found
+
+
+def stop_strays() -> None:
+    """End the children that nobody holds: a signal has come while one was being started."""
+    for pid in _children(os.getpid()):
+        for kill in (os.killpg, os.kill):  # its group, unless it has none yet
+            with contextlib.suppress(ProcessLookupError):
+                kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found.extend(map(int, (task / "children").read_text("ascii").split()))
+    return found
 
 
 def _cpu_seconds(pid: int) -> float:
