@@ -331,6 +331,38 @@ class Contract:
         assert [each.id for each in await tasks.run_all()] == [held.key]
 
     @pytest.mark.slow
+    async def test_a_claim_under_way_when_its_worker_stops_is_given_back(
+        self, tasks: Tasks, another: Callable[..., Any]
+    ) -> None:
+        for turn in range(15):
+            stopping = await another()
+            worker = stopping.worker(concurrency=3)
+            await worker.begin()
+            await asyncio.sleep(0.02)
+            job = await tasks.enqueue(wait_for_end)
+            await asyncio.sleep(turn / 5000)
+            await worker.stop(timeout=0)
+            await job.refresh()
+            assert (job.state, job.attempts, job.lost) == ("queued", 0, 0)
+            assert len(await tasks.queue.jobs([job.id])) == 1
+            held = await tasks.queue.dequeue(timeout=2)
+            assert held is not None
+            assert held.key == job.id, "whoever comes next has it at once"
+            await tasks.queue.finish(held, Status.COMPLETE)
+
+    async def test_what_was_due_at_once_is_due_on_a_clock_that_was_set_back(
+        self, tasks: Tasks, clock: Clock
+    ) -> None:
+        await tasks.run_all()
+        job, back = await tasks.enqueue(keep, "now"), await self.claimed(tasks)
+        await tasks.enqueue(keep.using(delay=0.5), "later")
+        clock.forward(-3600)
+        await tasks.queue.hand_back(back)
+        await tasks.queue.follow_clock()
+        assert job.id in [each.id for each in await tasks.run_all()]
+        assert sorted(map(str, ran)) == ["1", "now"]
+
+    @pytest.mark.slow
     async def test_several_workers_run_each_job_once(
         self, tasks: Tasks, another: Callable[..., Any]
     ) -> None:
@@ -448,6 +480,16 @@ class TestSQLite(Contract):
     def place(self, tmp_path: Path) -> None:
         self._url = f"sqlite:///{tmp_path / 'tasks.db'}"
 
+    async def test_a_lease_from_a_clock_that_was_ahead_runs_out(
+        self, tasks: Tasks, another: Callable[..., Any], clock: Clock
+    ) -> None:
+        dead = await another(lease=15)
+        held = await self.claimed(dead)
+        clock.forward(-10)
+        assert await tasks.queue.sweep() == []
+        clock.forward(-3600)
+        assert await tasks.queue.sweep() == [held.key]
+
 
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
@@ -484,6 +526,17 @@ class TestRedis(Contract):
         self._url = f"redis://{host}:{port}/{REDIS_DATABASE}"
         async with emptied(self._url, name):
             yield
+
+    async def test_an_owner_has_no_list_of_what_is_gone(self, tasks: Tasks, clock: Clock) -> None:
+        for _ in range(3):
+            await tasks.enqueue(keep.using(owner="ada"), 1)
+        await tasks.run_all()
+        clock.forward(8 * 86_400)
+        await tasks.queue.sweep()
+        await tasks.enqueue(keep.using(owner="ada"), 2)
+        assert len(await tasks.list(owner="ada")) == 1
+        redis: Any = tasks.queue
+        assert await redis.redis.zcard(redis.namespace("of:ada")) == 1
 
 
 # --- workers that are killed -----------------------------------------------------------------

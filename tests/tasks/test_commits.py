@@ -162,19 +162,20 @@ async def test_several_are_enqueued_in_order_and_several_times(site: Site, tasks
             await add(session, word)
     assert await enqueued(tasks) == ["a0", "a1", "a2", "b0", "b1", "b2"]
     async with site.db():
-        await note.using(key="k").enqueue("first")
-        await note.using(key="k").enqueue("second")
+        first = await note.using(key="k").enqueue("first")
+        second = await note.using(key="k").enqueue("second")
     assert (await enqueued(tasks))[6:] == ["first"]
+    assert (first.is_new, second.is_new, first.id) == (True, False, second.id)
 
 
 async def test_it_is_called_off_before_the_commit(site: Site, tasks: Tasks) -> None:
     async with site.db() as session:
         await add(session, "x")
         job = await note.enqueue("x")
-        assert await job.abort() == "aborted"
+        assert await job.abort("a mistake") == "aborted"
+        assert await job.status() == "aborted"
     assert await enqueued(tasks) == []
-    with pytest.raises(UnknownJob):
-        await job.status()
+    assert (await job.status(), job.error) == ("aborted", "a mistake")
 
 
 async def test_where_the_queue_is_down_the_block_says_so_after_its_commit(

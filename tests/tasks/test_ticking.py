@@ -78,13 +78,31 @@ async def test_a_tick_that_is_little_late_is_not_missed(tasks: Tasks, clock: Clo
 
 
 async def test_a_clock_that_is_set_back_repeats_nothing(tasks: Tasks, clock: Clock) -> None:
-    clock.set(datetime(2026, 11, 22, 0, 10, tzinfo=UTC))
-    assert "midnight" in await run(tasks)
+    clock.set(datetime(2026, 11, 21, 23, 30, tzinfo=UTC))
+    for _ in range(8):
+        assert "poll" in await run(tasks)
+        clock.forward(300)
+    assert "poll" in await run(tasks)
     clock.set(datetime(2026, 11, 21, 23, 30, tzinfo=UTC))
     for _ in range(8):
         assert await run(tasks) == []
         clock.forward(300)
     assert clock.now == datetime(2026, 11, 22, 0, 10, tzinfo=UTC).timestamp()
+    clock.forward(300)
+    assert await run(tasks) == ["poll"]
+
+
+async def test_a_clock_that_was_ahead_leaves_no_gap(tasks: Tasks, clock: Clock) -> None:
+    clock.forward(20 * 3600)
+    assert await run(tasks) == ["midnight", "poll"]
+    clock.set(NOON + timedelta(minutes=1))
+    assert await run(tasks) == []
+    clock.forward(300)
+    assert await run(tasks) == ["poll"]
+    clock.set(NOON + timedelta(hours=12))
+    assert await run(tasks) == ["poll"], "this midnight was a tick already"
+    clock.set(NOON + timedelta(hours=20))
+    assert await run(tasks) == [], "so was this poll"
     clock.forward(300)
     assert await run(tasks) == ["poll"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tornkit.errors import DeadlineExceeded, TaskAborted, TaskFailed, UnknownJob
@@ -27,7 +28,8 @@ class Job(Generic[R]):
 
     Attributes:
         id: what it is known by.
-        is_new: whether this call has made it, and not an earlier one with the same key.
+        is_new: whether this call has made it, and not an earlier one with the same key; inside
+            a database block that is known once the block has committed, and True until then.
     """
 
     def __init__(
@@ -166,17 +168,21 @@ class Job(Generic[R]):
             UnknownJob: it is not kept any longer, or its block has failed.
             QueueUnavailable: the queue does not answer.
         """
-        if self._pending is None or not self._is_pending(self._pending):
+        if not self._is_pending():
             self._record = await self._tasks.record(self.id)
         return self
 
-    def _is_pending(self, pending: Pending) -> bool:
-        if pending.is_dropped:
+    def _is_pending(self) -> bool:
+        if self._pending is None:
+            return False
+        if self._pending.is_dropped:
+            if self.has_ended:
+                return True  # aborted before anybody else knew of it
             raise UnknownJob(
                 f"job {self.id} of {self.name} was not enqueued",
                 hint="the database block that it was to wait for did not commit",
             )
-        return not pending.is_sent
+        return not self._pending.is_sent
 
     async def status(self) -> Status:
         """Ask for the status; ``new`` as long as the block around `enqueue` is open.
@@ -269,6 +275,7 @@ class Job(Generic[R]):
             QueueUnavailable: the queue does not answer.
         """
         if self._pending is not None and self._pending.drop():
+            self._record = replace(self._record, status="aborted", error=reason)
             return "aborted"
         self._record = await self._tasks.abort_record(self.id, reason)
         return self.state

@@ -176,7 +176,8 @@ class TaskQueue(Queue):
         Raises:
             LostJob: it is not this process's.
         """
-        await self._requeue(job, due=self.clock(), attempts=job.attempts - 1, error=job.error)
+        due = min(self.clock(), job.scheduled)  # so that it keeps its place
+        await self._requeue(job, due=due, attempts=job.attempts - 1, error=job.error)
 
     # --- what SAQ has not --------------------------------------------------------------------
 
@@ -265,8 +266,11 @@ class TaskQueue(Queue):
             if len(found) < batch_size:
                 return
 
+    async def follow_clock(self) -> None:
+        """Have what was due when it was enqueued be due, wherever the clock is now."""
+
     async def abandon(self) -> None:
-        """Give back what was claimed and nobody took."""
+        """Give back what was claimed, or is just being claimed, for those who have left."""
 
 
 # Each of them imports a driver that may not be installed.

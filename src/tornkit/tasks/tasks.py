@@ -228,10 +228,12 @@ class Tasks:
         from tornkit.tasks.commits import Pending  # noqa: PLC0415 - where SQLAlchemy is in use
 
         async def send() -> None:
-            await self._ask(self.queue.enqueue(made))
+            job.is_new = await self._ask(self.queue.enqueue(made)) is not None
 
         made.queued = self.queue.stamp()
-        return Job(self, record_of(made), is_new=True, pending=Pending(sessions, send))
+        pending = Pending(sessions, send)
+        job: Job[Any] = Job(self, record_of(made), is_new=True, pending=pending)
+        return job
 
     # --- asking ------------------------------------------------------------------------------
 

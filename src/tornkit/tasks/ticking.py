@@ -27,7 +27,7 @@ __all__ = ["Ticker", "schedule_of"]
 _log = logging.getLogger("tornkit.tasks")
 
 AHEAD: Final = 90_000.0
-"""Seconds that a tick may lie in the future: a day and an hour.
+"""Seconds that a tick may lie in the future, if at all: a day and an hour.
 
 Clocks are set back by less; a tick beyond that was made by a clock that was wrong.
 """
@@ -92,9 +92,9 @@ class Ticker:
         """Enqueue a task that is due; False if it has to be looked at again soon."""
         name, latest = task.name, schedule.last(now)
         before = await self._queue.tick_of(name)
-        if before is None or before - now > AHEAD:
+        if before is None or self._was_ahead(task, before - now, schedule.next(now) - now):
             if before is not None:
-                _log.warning("task %s had a tick in the far future, by a wrong clock", name)
+                _log.warning("task %s goes back from a tick that is to come: the clock was", name)
             return await self._queue.move_on(name, before=before, tick=latest, job=None)
         if latest <= before:
             return True
@@ -105,6 +105,18 @@ class Ticker:
             return await self._queue.move_on(name, before=before, tick=latest, job=None)
         job = self._make(task, tick_id(name, latest), latest)
         return await self._queue.move_on(name, before=before, tick=latest, job=job)
+
+    def _was_ahead(self, task: Task[..., object], tick: float, after: float) -> bool:
+        """Tell whether a tick in so many seconds was made by a clock that was ahead.
+
+        Args:
+            task: whose tick it is.
+            tick: seconds until then.
+            after: seconds until the next one from now, which no clock is before that is right.
+        """
+        # What has run is known by the ids of jobs, for as long as these are kept, and does not
+        # run again. A clock that leapt ahead and back has left out all others.
+        return tick > AHEAD or after < tick < task.options.ttl
 
     async def _runs(self, name: str, tick: float) -> bool:
         """Tell whether the job of a tick has not ended yet."""

@@ -33,6 +33,7 @@ TELL: Final = 10.0
 """Seconds between two times that a worker says it is there."""
 _RECONNECT: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 _GIVE_UP: Final = 8.0  # seconds that jobs have to go back to the queue
+_ABANDON: Final = 2.0  # seconds that claims have which nobody wants any longer
 _DRIFT: Final = 1.0  # seconds that a clock may be off what has passed
 
 
@@ -144,9 +145,14 @@ class Worker(SaqWorker[Any]):
         self._main = None
 
     async def _drain(self, patience: float) -> None:
-        for task in self._idle:
+        idle = list(self._idle)
+        for task in idle:
             task.cancel()
-        await self._queue.abandon()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ABANDON):
+                if idle:
+                    await asyncio.wait(idle)
+                await self._queue.abandon()
         running = self.tasks.difference(self._upkeep)
         if running:
             _, late = await asyncio.wait(running, timeout=patience)
@@ -266,6 +272,7 @@ class Worker(SaqWorker[Any]):
         await self._queue.schedule(lock)
 
     async def _sweep(self) -> None:
+        await self._queue.follow_clock()
         if self._watch.is_sure():
             # Who was stopped for a while must not find its own jobs silent.
             await self._beat(renew=True)

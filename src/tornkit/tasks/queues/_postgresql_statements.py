@@ -18,6 +18,7 @@ __all__ = [
     "END",
     "ENQUEUE",
     "FIND",
+    "FOLLOW_CLOCK",
     "JOBS",
     "LOOK",
     "MOVE_SCHEDULE",
@@ -195,7 +196,8 @@ SELECT pg_notify(%(channel)s, %(event)s) FROM back
 SWEEP: Final = _whole("""
 WITH silent AS MATERIALIZED (
     SELECT key FROM tornkit_tasks
-    WHERE queue = %(queue)s AND status IN ('active', 'aborting') AND touched + lease < <stamp>
+    WHERE queue = %(queue)s AND status IN ('active', 'aborting')
+        AND (touched + lease < <stamp> OR touched > <stamp> + lease)  -- by a clock ahead
     FOR UPDATE SKIP LOCKED
 ),
 swept AS (
@@ -214,6 +216,12 @@ swept AS (
 )
 SELECT key, pg_notify(%(channel)s, %(event)s) FROM swept
 """)
+# Enqueued to run at once, by a clock that was ahead; times of jobs are cut to milliseconds.
+FOLLOW_CLOCK: Final = """
+UPDATE tornkit_tasks SET scheduled = %(now)s
+WHERE queue = %(queue)s AND status = 'queued' AND scheduled > %(now)s
+    AND scheduled * 1000 <= queued + 1
+"""
 CLEAR: Final = """
 DELETE FROM tornkit_tasks WHERE queue = %(queue)s AND key IN (
     SELECT key FROM tornkit_tasks WHERE queue = %(queue)s AND expire_at < %(now)s LIMIT %(most)s

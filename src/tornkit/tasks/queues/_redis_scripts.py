@@ -107,6 +107,8 @@ local function enqueue(id, text, due, owner, life)
     redis.call('ZADD', all, given, id)
     redis.call('ZADD', is .. 'queued', given, id)
     if owner ~= '' then
+        local lowest = redis.call('ZRANGE', all, 0, 0, 'WITHSCORES')[2]
+        redis.call('ZREMRANGEBYSCORE', of .. owner, '-inf', '(' .. lowest)  -- deleted since
         redis.call('ZADD', of .. owner, given, id)
         redis.call('EXPIRE', of .. owner, life)
     end
@@ -256,6 +258,10 @@ SWEEP: Final = (
 local completed, now, lease, most, failed = unpack(ARGV)
 local swept, current = {}, stamp()
 local silent = redis.call('ZRANGEBYSCORE', leases, '-inf', '(' .. current, 'LIMIT', 0, 500)
+-- Nobody's lease is an hour longer than the others: the clock was ahead.
+local longest = current + 3600000 + lease
+local ahead = redis.call('ZRANGEBYSCORE', leases, '(' .. longest, '+inf', 'LIMIT', 0, 500)
+for _, id in ipairs(ahead) do silent[#silent + 1] = id end
 for _, id in ipairs(silent) do
     local text = redis.call('GET', id)
     if not text then

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "abort",
     "beat",
+    "bring_forward",
     "by_keys",
     "claim",
     "clear_expired",
@@ -24,6 +25,7 @@ __all__ = [
     "end",
     "find",
     "first_due",
+    "has_early",
     "insert",
     "move_schedule",
     "note_worker",
@@ -226,7 +228,8 @@ def revive(connection: sqlite3.Connection, key: str, statuses: Sequence[str], no
 
 _SILENT: Final = """
 SELECT number, key, status, lost, ttl FROM jobs
-WHERE status IN ('active', 'aborting') AND touched + lease < ?
+WHERE status IN ('active', 'aborting')
+    AND (touched + lease < ?1 OR touched > ?1 + lease)  -- by a clock that was ahead
 """
 _GOES_BACK: Final = _whole("""
 UPDATE jobs SET status = 'queued', lost = lost + 1, attempts = attempts - 1, progress = 0,
@@ -237,6 +240,10 @@ _ENDS: Final = """
 UPDATE jobs SET status = ?, lost = lost + 1, error = coalesce(?, error), completed = ?, expires = ?
 WHERE number = ?
 """
+# Enqueued to run at once, by a clock that was ahead; times of jobs are cut to milliseconds.
+_EARLY: Final = "status = 'queued' AND scheduled > ? AND scheduled * 1000 <= queued + 1"
+_HAS_EARLY: Final = "SELECT 1 FROM jobs WHERE <early> LIMIT 1".replace("<early>", _EARLY)
+_BRING_FORWARD: Final = "UPDATE jobs SET scheduled = ? WHERE <early>".replace("<early>", _EARLY)
 _CLEAR: Final = """
 DELETE FROM jobs WHERE number IN (
     SELECT number FROM jobs WHERE expires IS NOT NULL AND expires < ? LIMIT ?
@@ -263,6 +270,16 @@ def sweep(
             expires = seconds + row["ttl"]
             connection.execute(_ENDS, (status, error, stamp, expires, row["number"]))
     return [row["key"] for row in rows]
+
+
+def has_early(connection: sqlite3.Connection, now: float) -> bool:
+    """Tell whether jobs wait for the time at which they were enqueued."""
+    return connection.execute(_HAS_EARLY, (now,)).fetchone() is not None
+
+
+def bring_forward(connection: sqlite3.Connection, now: float) -> None:
+    """Have them be due."""
+    connection.execute(_BRING_FORWARD, (now, now))
 
 
 def clear_expired(connection: sqlite3.Connection, now: float, most: int) -> int:

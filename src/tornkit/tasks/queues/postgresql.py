@@ -110,6 +110,7 @@ class PostgreSQLQueue(TaskQueue, PostgresQueue):
             stats_table=sql.WORKERS,
         )
         self._listener = _Listener(pool, self._channel)
+        self._claiming: asyncio.Task[None] | None = None
 
     # --- life --------------------------------------------------------------------------------
 
@@ -227,15 +228,19 @@ class PostgreSQLQueue(TaskQueue, PostgresQueue):
 
     async def _dequeue(self) -> None:
         """Claim for all who wait at one time; SAQ's ``dequeue`` hands out."""
-        if self._dequeue_lock.locked():
+        if self._claiming is None or self._claiming.done():
+            self._claiming = asyncio.create_task(self._claim_for_all())
+            self._claiming.add_done_callback(lambda task: task.cancelled() or task.exception())
+            # Who is cancelled leaves a claim that goes on, for what is claimed must be known.
+            await asyncio.shield(self._claiming)
+
+    async def _claim_for_all(self) -> None:
+        wanted = self._waiting - self._job_queue.qsize()
+        if wanted <= 0:
             return
-        async with self._dequeue_lock:
-            wanted = self._waiting - self._job_queue.qsize()
-            if wanted <= 0:
-                return
-            jobs = await self._claim(wanted)
-            for job in jobs:
-                self._job_queue.put_nowait(job)
+        jobs = await self._claim(wanted)
+        for job in jobs:
+            self._job_queue.put_nowait(job)
         if jobs:
             self._listener.publish(_DEQUEUED, _DEQUEUED)
 
@@ -256,7 +261,9 @@ class PostgreSQLQueue(TaskQueue, PostgresQueue):
         return [job_of(row, self) for row in rows]
 
     async def abandon(self) -> None:
-        """Give back what was claimed and nobody took."""
+        """Give back what was claimed, or is just being claimed, for those who have left."""
+        if self._claiming is not None:
+            await asyncio.wait([self._claiming])
         while not self._job_queue.empty():
             with suppress(LostJob, *self.faults):
                 await self.hand_back(self._job_queue.get_nowait())
@@ -325,6 +332,10 @@ class PostgreSQLQueue(TaskQueue, PostgresQueue):
         names = [each.value for each in statuses]
         values = {"key": key, "statuses": names, "now": self.clock()}
         return bool(await self._run(sql.REVIVE, values))
+
+    async def follow_clock(self) -> None:
+        """Have what was due when it was enqueued be due, wherever the clock is now."""
+        await self._run(sql.FOLLOW_CLOCK, {"now": self.clock()})
 
     async def sweep(self, lock: int = 60, abort: float = 5.0) -> list[str]:
         """Take jobs back whose worker is silent, and delete what has expired."""

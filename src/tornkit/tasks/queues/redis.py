@@ -1,7 +1,7 @@
 """SAQ's Redis queue, with the promises of `tornkit.tasks.saq.TaskQueue`.
 
-From SAQ come the client, the waiting for jobs (``BLMOVE``), the records and its counts. What
-changes a job is one script here, which asks first who may.
+From SAQ come the client, the records and its counts. What changes a job is one script here, which
+asks first who may.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -35,6 +36,7 @@ WAIT: Final = 5.0
 _MOST_CONNECTIONS: Final = 10_000  # each slot of a worker waits on one of its own
 _CLEAR_BATCH: Final = 500
 _PAGE: Final = 100
+_UNBLOCK: Final = 0.02  # seconds between two times that connections are told to wait no longer
 _OWNER_SPARE: Final = 86_400  # seconds that an owner's list outlives its last job
 _BESIDE: Final = ("lost", "message")  # fields that are SAQ's `meta` elsewhere
 
@@ -71,6 +73,8 @@ class RedisTaskQueue(TaskQueue, RedisQueue):
         RedisQueue.__init__(self, client, name=name, dump=_dump, load=_load)
         self._keys = [self.namespace(each) for each in scripts.KEYS]
         self._scripts: dict[str, Any] = {}
+        self._blocked: set[int] = set()
+        self._left: set[asyncio.Task[None]] = set()
 
     async def _run(self, text: str, *values: str | float | bytes) -> Any:
         script = self._scripts.get(text)
@@ -133,13 +137,51 @@ class RedisTaskQueue(TaskQueue, RedisQueue):
         poll_interval: float = 0.0,
     ) -> SaqJob | None:
         """Wait for a job, and claim it."""
-        job = await RedisQueue.dequeue(self, timeout=timeout or WAIT)
-        return None if job is None else await self._claim(job)
+        waiting = asyncio.create_task(self._wait_for_one(timeout or WAIT))
+        try:
+            return await asyncio.shield(waiting)
+        except asyncio.CancelledError:
+            # What Redis has given must be known, so that it can be given back.
+            self._left.add(back := asyncio.create_task(self._give_back(waiting)))
+            back.add_done_callback(self._left.discard)
+            raise
+
+    async def _wait_for_one(self, timeout: float) -> SaqJob | None:  # noqa: ASYNC109 - Redis knows it
+        taken: Any = await self.redis.lmove(self._queued, self._active, "LEFT", "RIGHT")
+        if taken is None:
+            async with self.redis.client() as client:  # one connection, known by its number
+                number = await client.client_id()
+                self._blocked.add(number)
+                try:
+                    seconds: Any = timeout  # since Redis 6, parts of them too
+                    taken = await client.blmove(
+                        self._queued, self._active, seconds, "LEFT", "RIGHT"
+                    )
+                finally:
+                    self._blocked.discard(number)
+        return await self._claim_taken(taken)
+
+    async def _give_back(self, waiting: asyncio.Task[SaqJob | None]) -> None:
+        with suppress(LostJob, *self.faults):
+            job = await waiting
+            if job is not None:
+                await self.hand_back(job)
+
+    async def abandon(self) -> None:
+        """Give back what was claimed, or is just being claimed, for those who have left."""
+        while left := set(self._left):
+            with suppress(*self.faults):
+                for number in list(self._blocked):
+                    await self.redis.client_unblock(number)
+            await asyncio.wait(left, timeout=_UNBLOCK)  # one may only now have begun to wait
 
     async def take(self) -> SaqJob | None:
         """Claim a job that is due now; None if there is none."""
-        taken = await self.redis.lmove(self._queued, self._active, "LEFT", "RIGHT")
-        job = None if taken is None else await self._get_job_by_id(taken)
+        taken: Any = await self.redis.lmove(self._queued, self._active, "LEFT", "RIGHT")
+        return await self._claim_taken(taken)
+
+    async def _claim_taken(self, job_id: bytes | None) -> SaqJob | None:
+        job = None if job_id is None else await self._get_job_by_id(job_id)
         return None if job is None else await self._claim(job)
 
     async def _claim(self, job: SaqJob) -> SaqJob | None:

@@ -219,6 +219,11 @@ class SQLiteQueue(TaskQueue):
         # Not by way of a thread: it takes microseconds, and waits for nothing.
         return None if self._glance is None else sql.data_version(self._glance)
 
+    async def abandon(self) -> None:
+        """Give back what was claimed, or is just being claimed, for those who have left."""
+        if self._feeder is not None and not self._wanted:
+            await asyncio.wait([self._feeder])  # it ends by itself, and gives back what is left
+
     async def _stop_feeding(self) -> None:
         feeder, self._feeder = self._feeder, None
         for each in self._waiting:
@@ -286,6 +291,13 @@ class SQLiteQueue(TaskQueue):
         done = await self._writer.write(lambda connection: sql.revive(connection, key, names, now))
         self._ring()
         return done
+
+    async def follow_clock(self) -> None:
+        """Have what was due when it was enqueued be due, wherever the clock is now."""
+        now = self.clock()
+        if await self._reader.read(lambda connection: sql.has_early(connection, now)):
+            await self._writer.write(lambda connection: sql.bring_forward(connection, now))
+            self._ring()
 
     async def sweep(self, lock: int = 60, abort: float = 5.0) -> list[str]:
         """Take jobs back whose worker is silent, and delete what has expired."""
