@@ -171,6 +171,11 @@ class Served:
             await self._stop.wait()
             server.stop()
             await server.close_all_connections()
+            # A browser keeps its WebSocket open.
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            for each in left:
+                each.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
     def __enter__(self) -> Served:
         self._thread.start()
