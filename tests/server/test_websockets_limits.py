@@ -153,6 +153,17 @@ def test_a_client_reads_why_its_message_is_refused_while_it_still_sends(run: Run
     run(main())
 
 
+def test_a_length_that_is_too_big_is_refused_before_anything_else_comes(run: Run) -> None:
+    handler, _ = recording()
+
+    async def main() -> None:
+        async with serving(site(handler)) as port, connected(port) as client:
+            client.send(frame(BINARY, bytes(20 * 1024 * 1024))[:10])  # not even the mask
+            assert await client.rest() == [Frame(0x88, b"\x03\xf1message too big")]
+
+    run(main())
+
+
 @pytest.mark.parametrize("sizes", [[101], [50, 51], [100, 0, 1]], ids=str)
 def test_the_limit_is_for_all_frames_of_a_message(run: Run, sizes: list[int]) -> None:
     handler, seen = recording()

@@ -39,7 +39,8 @@ class BadFrame(Exception):
 def read_head(data: bytes, at: int) -> tuple[int, int, int] | None:
     """Return a frame's first byte, and where its payload begins and ends.
 
-    None says that the head has not arrived as a whole.
+    None says that the length has not arrived; the mask, which is the last part of the head, may
+    not have either.
 
     Raises:
         BadFrame: no client may send such a head.
@@ -60,7 +61,7 @@ def read_head(data: bytes, at: int) -> tuple[int, int, int] | None:
         (length,) = form.unpack_from(data, at + 2)
         if length < least:
             raise BadFrame(1002, "the length of a frame is not in its shortest form")
-    return (first, begin, begin + length) if begin <= len(data) else None
+    return first, begin, begin + length
 
 
 def check_code(code: int) -> None:

@@ -164,9 +164,9 @@ class Incoming:
                 self._deliver(first, _websocket_mask(data[begin - 4 : begin], data[begin:end]))
                 return end
             self._admit(first, end - begin)
+            if (end if first & CONTROL else begin) > len(data):
+                return at
             if first & CONTROL:
-                if end > len(data):
-                    return at
                 self._control(first, _websocket_mask(data[begin - 4 : begin], data[begin:end]))
                 return end
             if message is None:
