@@ -35,10 +35,8 @@ if TYPE_CHECKING:
     )
     from tornado.routing import Router
 
-__all__ = ["Dispatch", "Request", "execute"]
+__all__ = ["Collector", "Dispatch", "Request", "execute"]
 
-# What makes Tornado look at its templates and static files anew before each request.
-_RELOADING = ("compiled_template_cache", "static_hash_cache")
 _LONGEST_HOST = 261  # characters: a name and a port
 
 
@@ -98,10 +96,28 @@ def _name_of(host: str) -> str:
     return split_host_and_port(host.lower())[0]
 
 
-class Dispatch(HTTPMessageDelegate):
+class Collector:
+    """Collect the body of a request, for its handler to get it in one piece."""
+
+    _body: BytesIO | None = None  # it hands out what it holds without a copy
+
+    def _collect(self, chunk: bytes) -> None:
+        if self._body is None:
+            self._body = BytesIO()
+        self._body.write(chunk)
+
+    def _complete(self, delegate: _HandlerDelegate) -> None:
+        """Run the handler of a delegate on what has been collected."""
+        if self._body is not None:
+            delegate.request.body = self._body.getvalue()
+            self._body = None
+        execute(delegate)
+
+
+class Dispatch(Collector, HTTPMessageDelegate):
     """Find who answers a request, and pass the request on to them."""
 
-    __slots__ = ("_body", "_connection", "_delegate", "_router", "_server_conn")
+    __slots__ = ("_connection", "_delegate", "_router", "_server_conn")
 
     def __init__(self, router: Router, server_conn: object, connection: HTTPConnection) -> None:
         """Ask ``router`` for who answers."""
@@ -109,7 +125,6 @@ class Dispatch(HTTPMessageDelegate):
         self._server_conn = server_conn
         self._connection = connection
         self._delegate: HTTPMessageDelegate = cast("HTTPMessageDelegate", None)
-        self._body: BytesIO | None = None  # it hands out what it holds without a copy
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
@@ -132,9 +147,7 @@ class Dispatch(HTTPMessageDelegate):
         delegate = self._delegate
         if type(delegate) is not _HandlerDelegate or delegate.stream_request_body:
             return delegate.data_received(chunk)
-        if self._body is None:
-            self._body = BytesIO()
-        self._body.write(chunk)
+        self._collect(chunk)
         return None
 
     def finish(self) -> None:
@@ -142,11 +155,8 @@ class Dispatch(HTTPMessageDelegate):
         delegate = self._delegate
         if type(delegate) is not _HandlerDelegate or delegate.stream_request_body:
             delegate.finish()
-            return
-        if self._body is not None:
-            delegate.request.body = self._body.getvalue()
-            self._body = None
-        execute(delegate)
+        else:
+            self._complete(delegate)
 
     def on_connection_close(self) -> None:
         """Say that nothing more will come."""
@@ -155,11 +165,13 @@ class Dispatch(HTTPMessageDelegate):
             self._delegate.on_connection_close()
 
 
-def execute(delegate: _HandlerDelegate) -> Awaitable[None] | None:
+def execute(delegate: _HandlerDelegate) -> None:
     """Run the handler of a delegate, whose request is there as a whole."""
     application, request = delegate.application, delegate.request
-    if not application.settings.keys().isdisjoint(_RELOADING):
-        return _HandlerDelegate.execute(delegate)
+    settings = application.settings
+    if "compiled_template_cache" in settings or "static_hash_cache" in settings:
+        delegate.execute()  # Tornado looks at its templates and static files anew
+        return
     handler = delegate.handler_class(application, request, **delegate.handler_kwargs)
     delegate.handler = handler
     transforms = [transform(request) for transform in application.transforms]
@@ -171,4 +183,3 @@ def execute(delegate: _HandlerDelegate) -> Awaitable[None] | None:
         gen.convert_yielded(steps).add_done_callback(
             lambda done: done.cancelled() or done.result()
         )
-    return None

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["AnswersHandler"]
 
 _BARE_SITE = Site()
-_NO_TYPE = ("",)
 
 
 class AnswersHandler(HeadersHandler):
@@ -107,7 +106,7 @@ class AnswersHandler(HeadersHandler):
             and request.method in ("GET", "HEAD")
             and "Etag" not in fields
             and (
-                self._tags_itself or "json" not in fields.get("Content-Type", _NO_TYPE)[0]
+                self._tags_itself or "json" not in fields.get("Content-Type", ("",))[0]
                 if self.uses_etag is None
                 else self.uses_etag
             )
@@ -122,7 +121,7 @@ class AnswersHandler(HeadersHandler):
                 raise RuntimeError(f"Cannot send body with status code HTTP{status}")
             self._clear_representation_headers()
         elif "Content-Length" not in fields:
-            fields["Content-Length"] = [str(sum(map(len, self._write_buffer)))]
+            self._headers.put("Content-Length", str(sum(map(len, self._write_buffer))))
 
     def check_etag_header(self) -> bool:
         """Tell whether the client has this very answer already."""

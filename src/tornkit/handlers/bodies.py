@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPInputError
 from tornado.web import HTTPError, _HandlerDelegate
 
-from tornkit._requests import execute
+from tornkit._requests import Collector, execute
 from tornkit.server.hanging_up import hang_up
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def parse(request: HTTPServerRequest) -> None:
         raise HTTPError(400, "invalid body: %s", error, reason=reason) from error
 
 
-class BoundedBody(_HandlerDelegate):
+class BoundedBody(Collector, _HandlerDelegate):
     """Hand a request to its handler, with at most ``limit`` bytes of body."""
 
     def __init__(
@@ -83,11 +82,6 @@ class BoundedBody(_HandlerDelegate):
         self.stream_request_body = handler_class._stream_request_body
         self._limit = limit
         self._received = 0
-        self._body: BytesIO | None = None  # it hands out what it holds without a copy
-
-    def execute(self) -> Awaitable[None] | None:
-        """Run the handler."""
-        return super().execute() if self.stream_request_body else execute(self)
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
@@ -130,20 +124,15 @@ class BoundedBody(_HandlerDelegate):
             return self._refuse(connection)
         if self.stream_request_body:
             return super().data_received(chunk)
-        if self._body is None:
-            self._body = BytesIO()
-        self._body.write(chunk)
+        self._collect(chunk)
         return None
 
     def finish(self) -> None:
         """Run the handler on a request that is complete."""
         if self.stream_request_body:
             super().finish()
-            return
-        if self._body is not None:
-            self.request.body = self._body.getvalue()
-            self._body = None
-        self.execute()
+        else:
+            self._complete(self)
 
     def on_connection_close(self) -> None:
         """Forget the body, for nothing more will come."""
@@ -170,7 +159,7 @@ class BoundedBody(_HandlerDelegate):
                 request._body_future.set_exception(refusal)
                 request._body_future.exception()  # also where nobody waits for it
         else:
-            self.execute()
+            execute(self)
         await asyncio.wait([connection._finish_future], timeout=_ANSWER_PATIENCE)
         hang_up(connection.stream)
         # Ends Tornado's reading: what its buffer still holds must not become a request.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tornkit.handlers.answers import AnswersHandler
+from tornkit.routing import route_of
 from tornkit.security.cors import Cors
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class CorsHandler(AnswersHandler):
 
     @property
     def _cors(self) -> Cors | None:
-        route = getattr(self.request, "tornkit_route", None)  # as route_of()
+        route = route_of(self.request)
         return cors_of(type(self), self._cors_by_path() if route is None else route.cors)
 
     def _cors_by_path(self) -> Cors | None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tornkit.handlers.site import Site
 
-__all__ = ["SUCCESS", "ErrorAnswer", "answer_of", "render"]
+__all__ = ["SUCCESS", "ErrorAnswer", "answer_of", "own_pages", "render"]
 
 _log = logging.getLogger("tornkit.handlers")
 
@@ -134,9 +134,13 @@ class Renderer(Protocol):
 
 # --- pages -------------------------------------------------------------------------------
 
-_pages = jinja2.Environment(
+# All of tornkit's own, not only those of errors.
+own_pages = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).with_name("pages")),
     autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=jinja2.StrictUndefined,
     extensions=[nonces.Nonces],
 )
 
@@ -158,7 +162,7 @@ def render(handler: Renderer, answer: ErrorAnswer, error: BaseException | None) 
     expected = error is None or isinstance(error, HTTPError | AppError)
     if handler.site.debug and answer.status_code == 500 and not expected:
         variables |= {"frames": _frames(error), "request": handler.request}
-        return nonces.render(_pages.get_template("debug.html"), handler, variables)
+        return nonces.render(own_pages.get_template("debug.html"), handler, variables)
     templates = handler.site.templates
     for name in (f"errors/{answer.status_code}.html", "errors/error.html"):
         if templates is None:
@@ -170,7 +174,7 @@ def render(handler: Renderer, answer: ErrorAnswer, error: BaseException | None) 
                 _log.exception("the error page %s cannot be rendered", name)
         except Exception:  # noqa: BLE001 - whatever the site's page raises, a page is shown
             _log.exception("the error page %s cannot be rendered", name)
-    return nonces.render(_pages.get_template("error.html"), handler, variables)
+    return nonces.render(own_pages.get_template("error.html"), handler, variables)
 
 
 def _frames(error: BaseException | None) -> list[dict[str, Any]]:

@@ -107,7 +107,7 @@ class HeadersHandler(RequestHandler):
         if known is not None:
             self._first = known.of(type(self), self._default_policy, self.content_security_policy)
         self._headers = SharedHeaders(self._first.begun)
-        self._headers._as_list["Date"] = (_date(int(time.time())),)
+        self._headers.put("Date", _date(int(time.time())))
         self.set_default_headers()
         self._write_buffer = []
         self._status_code, self._reason = 200, "OK"

@@ -103,7 +103,7 @@ class LifecycleHandler(CorsHandler):
     def clear(self) -> None:
         """Reset headers and content to those that every response starts with."""
         super().clear()
-        self._headers._as_list["X-Request-Id"] = (self._request_id or self.request_id,)
+        self._headers.put("X-Request-Id", self._request_id or self.request_id)
 
     # --- hooks ---------------------------------------------------------------------------
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_args
 from urllib.parse import urlencode
 
-import jinja2
 from pydantic import BaseModel, Field, model_validator
 from tornado.web import HTTPError
 
@@ -20,6 +18,7 @@ from tornkit import encoding
 from tornkit.errors import FormError, QueueUnavailable, TaskError, UnknownJob
 from tornkit.handlers import nonces
 from tornkit.handlers.base import BaseHandler
+from tornkit.handlers.error_pages import own_pages
 from tornkit.logs import mask
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ class _OpsHandler(BaseHandler):
             "list_url": self.reverse_url("ops:tasks"),
             "url_of": lambda job: self.reverse_url("ops:task", job_id=job.id),
         }
-        page = nonces.render(_pages.get_template(template), self, data)
+        page = nonces.render(own_pages.get_template(template), self, data)
         self.response(page, "text/html; charset=utf-8")
 
 
@@ -225,15 +224,7 @@ def _as_json(value: Any) -> str:
     return encoding.encode(mask({"": value})[""], pretty=True).decode()
 
 
-_pages = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).with_name("pages")),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    undefined=jinja2.StrictUndefined,
-    extensions=[nonces.Nonces],
-)
-_pages.filters |= {
+own_pages.filters |= {
     "span": _span,
     "took": _took,
     "is_delayed": _is_delayed,

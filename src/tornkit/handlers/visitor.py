@@ -21,6 +21,7 @@ from tornkit.access import PUBLIC
 from tornkit.errors import AnswerError, DatabaseError, SessionError, StoreUnavailable
 from tornkit.handlers.lifecycle import LifecycleHandler
 from tornkit.handlers.negotiation import wants_json
+from tornkit.routing import route_of
 
 if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
@@ -131,12 +132,12 @@ class VisitorHandler(LifecycleHandler):
     @property
     def access(self) -> Access:
         """The rule of entry of the route that led here; PUBLIC where no module declared one."""
-        route = getattr(self.request, "tornkit_route", None)  # as route_of()
+        route = route_of(self.request)
         return PUBLIC if route is None or route.access is None else route.access
 
     def _is_open(self) -> bool:
-        if "Cookie" in self.request.headers._as_list:
-            return self._session_cookie() is None and self.access == PUBLIC
+        if "Cookie" in self.request.headers._as_list and self._session_cookie() is not None:
+            return False
         access = self.access
         return access is PUBLIC or access == PUBLIC
 
@@ -186,12 +187,11 @@ class VisitorHandler(LifecycleHandler):
         return sent
 
     async def _load_visitor(self, sessions: Sessions, found: Found | None) -> None:
-        describe = partial(_describe, self.request)
         if found is None:
+            describe = partial(_describe, self.request)
             self._session = sessions.begin(presented=True, describe=describe)
             return
-        self._found = None
-        session = self._session = sessions.open(found, describe=describe)
+        session = self._session = self._open_session()
         if session.user_id is not None:
             await self._load_user(session, session.user_id)
 

@@ -162,16 +162,16 @@ def test_a_slow_client_gets_all_of_a_large_answer_over_tls(
 @contextlib.asynccontextmanager
 async def slow_client(port: int) -> Any:
     """Connect over TLS with little room for what comes."""
-    opened = socket.socket()
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    opened.connect(("127.0.0.1", port))
-    reader, writer = await asyncio.open_connection(
-        sock=opened, ssl=client_tls(), server_hostname="a", limit=4096
-    )
-    try:
-        yield reader, writer
-    finally:
-        writer.transport.abort()
+    with socket.socket() as opened:  # which a loop that ends may leave open
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        opened.connect(("127.0.0.1", port))
+        reader, writer = await asyncio.open_connection(
+            sock=opened, ssl=client_tls(), server_hostname="a", limit=4096
+        )
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])

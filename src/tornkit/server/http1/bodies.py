@@ -13,6 +13,8 @@ from tornado.http1connection import is_transfer_encoding_chunked, parse_hex_int,
 from tornado.httputil import HTTPInputError
 from tornado.iostream import UnsatisfiableReadError
 
+from tornkit.server.http1.reading import cut
+
 if TYPE_CHECKING:
     from tornado.httputil import HTTPHeaders
 
@@ -21,7 +23,6 @@ __all__ = ["Body", "ChunkedBody", "FixedBody", "Limits", "body_of"]
 _LONGEST_SIZE_LINE = 64  # bytes, with its line end
 _CHUNK_WORK = 1024  # reading the size of a chunk takes as long as so many bytes
 _MOST_CHUNKS = 256  # chunks joined into one piece
-_SMALL = 2048  # bytes; below, copying twice is cheaper than a view
 
 
 class Limits(Protocol):
@@ -95,7 +96,7 @@ class FixedBody:
         """Take a piece; see `Body`."""
         if self.done or not inbox:
             return None
-        piece = _cut(inbox, min(self._left, self._chunk_size))
+        piece = cut(inbox, min(self._left, self._chunk_size))
         self._left -= len(piece)
         self.work += len(piece)
         self.done = not self._left
@@ -125,7 +126,7 @@ class ChunkedBody:
             if self._left:
                 if not inbox:
                     break
-                piece = _cut(inbox, min(self._left, self._chunk_size))
+                piece = cut(inbox, min(self._left, self._chunk_size))
                 self._left -= len(piece)
                 self.work += len(piece)
                 pending += piece
@@ -137,7 +138,7 @@ class ChunkedBody:
                 self.work += _CHUNK_WORK
             else:
                 break
-        return _cut(pending, self._chunk_size) if pending else None
+        return cut(pending, self._chunk_size) if pending else None
 
     def _begin(self, inbox: bytearray) -> bool:
         """Read the size of the next chunk; tell whether all of it was there."""
@@ -174,18 +175,3 @@ class ChunkedBody:
         del inbox[:2]
         self._open = False
         return True
-
-
-def _cut(inbox: bytearray, size: int) -> bytes:
-    """Take at most ``size`` bytes from the front of ``inbox``."""
-    if size >= len(inbox):
-        piece = bytes(inbox)
-        inbox.clear()
-        return piece
-    if size <= _SMALL:
-        piece = bytes(inbox[:size])
-    else:
-        with memoryview(inbox) as whole, whole[:size] as view:
-            piece = view.tobytes()
-    del inbox[:size]
-    return piece

@@ -13,7 +13,7 @@ from tornado.http1connection import _GzipMessageDelegate
 from tornkit.server.http1.answers import CONTINUE
 from tornkit.server.http1.bodies import body_of
 from tornkit.server.http1.exchange import Exchange
-from tornkit.server.http1.heads import HeadReader, fields_of
+from tornkit.server.http1.heads import HeadReader
 from tornkit.server.http1.lifetime import Lifetime, State
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class Connection(Lifetime):
     def _choose_body(self, exchange: Exchange, headers: HTTPHeaders) -> None:
         if self.state is not State.READING:
             return
-        fields = fields_of(headers)
+        fields = headers._as_list
         if "Content-Length" in fields or "Transfer-Encoding" in fields:
             self._body = body_of(headers, exchange, self.params.chunk_size)
         if "Expect" in fields and headers["Expect"] == "100-continue":
@@ -235,7 +235,7 @@ class Connection(Lifetime):
 
     def _read_body(self) -> None:
         body, exchange, delegate = self._body, self._exchange, self._delegate
-        assert body is not None  # noqa: S101  for the types; it is what _go_on() asks
+        assert body is not None  # noqa: S101  for the types; there is one while it is read
         assert exchange is not None  # noqa: S101
         assert delegate is not None  # noqa: S101
         while self.state is State.READING:

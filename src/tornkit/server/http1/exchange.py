@@ -151,8 +151,8 @@ class Exchange(HTTP1Connection):
         if method == "HEAD" or code in _BARE:
             self._expected_content_remaining = 0
         head = answer_head(code, reason, headers)
-        stream: Stream | None = self.stream
-        if stream is None or stream.closed():
+        stream = self._open()
+        if stream is None:
             return _failed()
         if not chunk:
             return stream.send(head)

@@ -20,7 +20,7 @@ from tornado.iostream import UnsatisfiableReadError
 
 from tornkit._headers import SharedHeaders
 
-__all__ = ["HeadReader", "fields_of"]
+__all__ = ["HeadReader"]
 
 _END = re.compile(rb"\r?\n\r?\n")
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105  a token as in RFC 9110, section 5.6.2
@@ -108,11 +108,6 @@ class HeadReader:
             self._lines = bytes(lines) if small else b""
             self._fields = fields if small else {}
         return fields
-
-
-def fields_of(headers: HTTPHeaders) -> dict[str, list[str]]:
-    """Return the values of each header by its usual name, for a quick look."""
-    return headers._as_list
 
 
 def _read_usual(text: str) -> dict[str, tuple[str, ...]] | None:

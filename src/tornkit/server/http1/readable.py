@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tornado.iostream import (
-    StreamBufferFullError,
-    StreamClosedError,
-    UnsatisfiableReadError,
-)
+from tornado.iostream import StreamBufferFullError, StreamClosedError, UnsatisfiableReadError
 from tornado.log import gen_log
 
 from tornkit.server.http1.reading import Reader

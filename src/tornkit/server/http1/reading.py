@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "cut"]
+
+_SMALL = 2048  # bytes; below, copying twice is cheaper than a view
 
 
 class Reader:
@@ -60,7 +62,7 @@ class Reader:
         if future is None or future.done():
             return
         if self._until_close and (error is None or isinstance(error, ConnectionError)):
-            future.set_result(self._take(len(self.inbox)))
+            future.set_result(cut(self.inbox, len(self.inbox)))
         else:
             future.set_exception(StreamClosedError(real_error=error))
             future.exception()  # nobody has to look at it
@@ -70,7 +72,7 @@ class Reader:
         inbox = self.inbox
         if self._future is None and len(inbox) >= size:  # what a WebSocket does all the time
             future: asyncio.Future[bytes] = self._loop.create_future()
-            future.set_result(self._take(size))
+            future.set_result(cut(inbox, size))
             return future
         least = min(1, size) if partial else size
         return self._start(lambda inbox: min(len(inbox), size) if len(inbox) >= least else None)
@@ -108,7 +110,7 @@ class Reader:
         future: asyncio.Future[bytes]
         if closed:
             future = self._loop.create_future()
-            future.set_result(self._take(len(self.inbox)))
+            future.set_result(cut(self.inbox, len(self.inbox)))
             return future
         future = self._start(_nothing)
         self._until_close = True
@@ -129,22 +131,26 @@ class Reader:
             return
         self._future = None
         if self._into is None:
-            future_set_result_unless_cancelled(future, self._take(end))
+            future_set_result_unless_cancelled(future, cut(self.inbox, end))
         else:
-            self._into[:end] = self._take(end)
+            self._into[:end] = cut(self.inbox, end)
             self._into = None
             future_set_result_unless_cancelled(future, end)
 
-    def _take(self, size: int) -> bytes:
-        inbox = self.inbox
-        if size == len(inbox):
-            taken = bytes(inbox)
-            inbox.clear()
-        else:
-            with memoryview(inbox) as whole, whole[:size] as view:
-                taken = view.tobytes()
-            del inbox[:size]
-        return taken
+
+def cut(inbox: bytearray, size: int) -> bytes:
+    """Take at most ``size`` bytes from the front of ``inbox``."""
+    if size >= len(inbox):
+        piece = bytes(inbox)
+        inbox.clear()
+        return piece
+    if size <= _SMALL:
+        piece = bytes(inbox[:size])
+    else:
+        with memoryview(inbox) as whole, whole[:size] as view:
+            piece = view.tobytes()
+    del inbox[:size]
+    return piece
 
 
 def _nothing(_: bytearray) -> int | None:
