@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import socket
-from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Literal
 
 import pytest
 import tornado.web
 from tornado.httpclient import AsyncHTTPClient
 
+import tornkit.server
 from tornkit import Application, Settings
 from tornkit.errors import StartError
 from tornkit.server import (
@@ -25,9 +28,6 @@ from tornkit.server import (
     start,
 )
 from tornkit.settings import ServerSettings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Named(tornado.web.RequestHandler):
@@ -132,6 +132,14 @@ def test_options_are_read_from_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", Options.__dataclass_fields__)
 def test_every_option_is_a_setting(name: str) -> None:
     assert name in ServerSettings.model_fields
+
+
+@pytest.mark.parametrize(
+    "name", [*tornkit.server.__all__, *(each.name for each in fields(Options))]
+)
+def test_every_public_name_and_option_is_in_the_reference(name: str) -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "server.md"
+    assert re.search(rf"`(await )?{name}\b", page.read_text("utf-8"))
 
 
 async def test_a_port_in_use_shuts_down_what_was_started() -> None:

@@ -106,6 +106,15 @@ def test_other_upgrades_are_none_of_its_business(run: Run) -> None:
     run(main())
 
 
+def test_a_server_without_keep_alive_has_websockets_too(run: Run) -> None:
+    async def main() -> None:
+        async with serving(site(Echo), no_keep_alive=True) as port, connected(port) as client:
+            client.send(text("hello"))
+            assert await client.message() == b"hello"
+
+    run(main())
+
+
 def test_messages_of_every_size_and_kind_come_back(run: Run) -> None:
     sizes = (0, 1, 125, 126, 65535, 65536, 300_000)
     messages = [b"\xff" * size for size in sizes] + ["é" * size for size in sizes]

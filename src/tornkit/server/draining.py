@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import weakref
 from typing import TYPE_CHECKING, Any, cast
@@ -13,10 +14,11 @@ from tornado.httputil import HTTPMessageDelegate
 from tornado.iostream import SSLIOStream
 
 from tornkit.server import http1
+from tornkit.server.http1.streams import Stream
 from tornkit.server.proxies import Client, TrustedProxies, client_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from tornado.http1connection import HTTP1Connection, HTTP1ServerConnection
     from tornado.httpserver import _HTTPRequestContext
@@ -27,24 +29,29 @@ if TYPE_CHECKING:
         ResponseStartLine,
     )
     from tornado.iostream import IOStream
+    from tornado.websocket import WebSocketProtocol
 
     from tornkit.server.http1.connection import Connection
     from tornkit.server.http1.exchange import Exchange
     from tornkit.server.http1.sockets import TLSSocket
-    from tornkit.server.http1.streams import Stream
 
 __all__ = ["DrainingHTTPServer", "DrainingServer", "DrainingTornadoServer"]
+
+logger = logging.getLogger("tornkit.server")
 
 # How long a connection that has begun to send a request may take to finish its headers.
 _HEADER_GRACE = 0.5
 _STEP = 0.005  # seconds between two looks at connections that end by themselves
+_AT_ONCE = 50  # WebSockets that are closed before others have their turn
+_FAREWELL = 5.0  # seconds that clients have to answer a goodbye, as in Tornado
+_TELL_GRACE = 0.5  # seconds in which handlers hear of the end of a WebSocket that was cut
 
 
 class DrainingServer(httpserver.HTTPServer):
     """An HTTP server with a graceful end.
 
     A request is in flight from its headers until its answer is complete; a WebSocket until
-    its handshake is done.
+    its handshake is done. Our own server says goodbye to open WebSockets.
     """
 
     def initialize(
@@ -54,7 +61,6 @@ class DrainingServer(httpserver.HTTPServer):
         super().initialize(*args, **kwargs)
         self._trusted_proxies = trusted_proxies or TrustedProxies()
         self._in_flight: dict[object, HTTP1Connection] = {}
-        self._streams: weakref.WeakSet[IOStream | Stream] = weakref.WeakSet()
         self._draining = False
         self._empty = asyncio.Event()  # set when the last request has ended, after the end began
 
@@ -84,7 +90,7 @@ class DrainingServer(httpserver.HTTPServer):
         """Stop accepting, let requests in flight finish, close every connection.
 
         Args:
-            patience: seconds that the requests have.
+            patience: seconds that the requests have, and WebSockets to close.
 
         Returns:
             How many requests were cut off because they had not finished by then.
@@ -99,6 +105,7 @@ class DrainingServer(httpserver.HTTPServer):
         for server_conn in self._connections - self._in_flight.keys():
             if not self._has_input(server_conn):
                 server_conn.stream.close()
+        await self._say_goodbye()
         # A request that has reached this machine but not yet us counts as in flight.
         await _until(lambda: not self._unsettled(), min(patience, _HEADER_GRACE))
         with contextlib.suppress(TimeoutError):
@@ -109,9 +116,15 @@ class DrainingServer(httpserver.HTTPServer):
         await _until(lambda: not self._sending(), end - asyncio.get_running_loop().time())
         unfinished += sum(each.stream.writing() for each in self._unsettled())
         await self.close_all_connections()
-        for stream in list(self._streams):
-            stream.close()
+        await self._end_the_rest(end)
         return unfinished
+
+    async def _say_goodbye(self) -> None:
+        """Tell those who have taken a connection over that it is about to end."""
+
+    async def _end_the_rest(self, end: float) -> None:
+        """Close the connections that were taken over, at ``end`` at the latest."""
+        raise NotImplementedError
 
     def _has_input(self, server_conn: HTTP1ServerConnection) -> bool:
         """Tell whether bytes of a request wait in our buffer or in the kernel's."""
@@ -129,10 +142,21 @@ class DrainingServer(httpserver.HTTPServer):
 class DrainingHTTPServer(DrainingServer, http1.HTTPServer):
     """The server of `tornkit.server.http1`, with a graceful end."""
 
-    def opened(self, connection: Connection) -> None:
-        """Remember a connection, and its stream: a WebSocket's leaves the list of connections."""
-        self._streams.add(connection.stream)
-        super().opened(connection)
+    def initialize(self, *args: Any, **kwargs: Any) -> None:
+        """Take what both servers take that this one is made of."""
+        super().initialize(*args, **kwargs)
+        self._taken_over: set[Stream] = set()  # open, and not HTTP's any more
+        self._leaving: weakref.WeakSet[WebSocketProtocol] = weakref.WeakSet()  # said goodbye
+
+    def on_close(self, server_conn: object) -> None:
+        """Forget a connection, which has ended, or was taken over, as by a WebSocket."""
+        super().on_close(server_conn)
+        stream = cast("Connection", server_conn).stream
+        if stream.taken_over:
+            self._taken_over.add(stream)
+            if self._draining:
+                # The handshake is under way; what opens it runs before the next turn.
+                stream.loop.call_soon(self._send_away, stream)
 
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection
@@ -154,9 +178,52 @@ class DrainingHTTPServer(DrainingServer, http1.HTTPServer):
         others = super()._unsettled()
         return {each for each in others if not cast("Connection", each).settled}
 
+    def _lost(self, stream: Stream) -> None:
+        super()._lost(stream)
+        self._taken_over.discard(stream)
+
+    async def _say_goodbye(self) -> None:
+        await _in_turns(self._send_away, self._taken_over)
+
+    def _send_away(self, stream: Stream) -> None:
+        if stream.websocket is not None:
+            # Not above: a program without WebSockets need not import them.
+            from tornkit.server.websockets.goodbye import say_goodbye  # noqa: PLC0415
+
+            self._leaving.add(stream.websocket)
+            say_goodbye(stream.websocket)
+
+    async def _end_the_rest(self, end: float) -> None:
+        for stream in list(self._taken_over):
+            if stream.websocket is None:  # it knows no goodbye
+                stream.close()
+        time = asyncio.get_running_loop().time
+        await _until(
+            lambda: not any(map(_unfinished, self._taken_over)), min(_FAREWELL, end - time())
+        )
+        # Some do not answer because they are gone, others because they still read.
+        await _until(lambda: not any(map(Stream.writing, self._taken_over)), end - time())
+        late = sum(map(_unfinished, self._taken_over))
+        if late:
+            logger.info("%d WebSockets did not close in time and were cut off", late)
+        await _in_turns(Stream.abort, self._taken_over)
+        await self._tell_handlers()
+
+    async def _tell_handlers(self) -> None:
+        """Wait until handlers know that their WebSockets have ended; busy ones not for long."""
+        if self._leaving:
+            from tornkit.server.websockets.goodbye import knows_the_end  # noqa: PLC0415
+
+            await _until(lambda: all(map(knows_the_end, self._leaving)), _TELL_GRACE)
+
 
 class DrainingTornadoServer(DrainingServer):
     """Tornado's own server, with a graceful end."""
+
+    def initialize(self, *args: Any, **kwargs: Any) -> None:
+        """Take what both servers take that this one is made of."""
+        super().initialize(*args, **kwargs)
+        self._streams: weakref.WeakSet[IOStream] = weakref.WeakSet()
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         """Serve a connection, remembering its stream: a WebSocket leaves Tornado's list."""
@@ -182,6 +249,10 @@ class DrainingTornadoServer(DrainingServer):
         if stream._read_buffer:
             return True
         return not isinstance(stream, SSLIOStream) and _in_the_kernel(stream.socket)
+
+    async def _end_the_rest(self, end: float) -> None:
+        for stream in list(self._streams):
+            stream.close()
 
 
 class _Counted(HTTPMessageDelegate):
@@ -235,6 +306,19 @@ def _in_the_kernel(connection: socket.socket | TLSSocket | None) -> bool:
         return bool(connection.recv(1, socket.MSG_PEEK))
     except OSError:
         return False
+
+
+def _unfinished(stream: Stream) -> bool:
+    """Tell whether something is lost by closing a connection at once."""
+    return not stream.closed() or stream.writing()
+
+
+async def _in_turns(do: Callable[[Stream], None], streams: Iterable[Stream]) -> None:
+    """Do something to many streams, and let others have their turn in between."""
+    for number, stream in enumerate(list(streams), 1):
+        do(stream)
+        if number % _AT_ONCE == 0:
+            await asyncio.sleep(0)
 
 
 async def _until(true: Callable[[], bool], patience: float) -> None:

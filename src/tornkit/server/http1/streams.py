@@ -24,6 +24,8 @@ from tornkit.server.http1.stalls import StallWatch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tornado.websocket import WebSocketProtocol
+
 __all__ = ["Receiver", "Stream"]
 
 _DEFAULT_BUFFER = 100 * 1024 * 1024  # bytes, as in Tornado
@@ -60,6 +62,8 @@ class Stream(ReadableStream, asyncio.Protocol):
             ``getpeercert()``. It must not be read or written.
         ended: whether the other end has stopped sending.
         stall_timeout: how many seconds the other end may take nothing of an answer.
+        taken_over: whether another protocol than HTTP is spoken now.
+        websocket: who speaks it, if it is a WebSocket, until the connection ends.
         write_paused: whether what is written has to wait.
     """
 
@@ -72,11 +76,12 @@ class Stream(ReadableStream, asyncio.Protocol):
         "_receiver",
         "_socket",
         "_stall",
-        "_taken_over",
         "_transport",
         "_waiting",
         "ended",
         "stall_timeout",
+        "taken_over",
+        "websocket",
         "write_paused",
     )
 
@@ -95,6 +100,8 @@ class Stream(ReadableStream, asyncio.Protocol):
         super().__init__(done.get_loop(), max_buffer_size or _DEFAULT_BUFFER)
         self.stall_timeout = stall_timeout
         self.ended = False
+        self.taken_over = False
+        self.websocket: WebSocketProtocol | None = None
         self.write_paused = False
         self._done = done
         self._ended = ended
@@ -105,7 +112,6 @@ class Stream(ReadableStream, asyncio.Protocol):
         self._close_callback: Callable[[], None] | None = None
         self._waiting: list[asyncio.Future[None]] = []
         self._stall: StallWatch | None = None
-        self._taken_over = False
 
     # What the event loop calls.
 
@@ -145,12 +151,13 @@ class Stream(ReadableStream, asyncio.Protocol):
         if self._receiver is not None:
             self._receiver.gone()
             self._receiver = None
+        self.websocket = None
         self._ended(self)
 
     def pause_writing(self) -> None:
         """Let writers wait."""
         self.write_paused = True
-        if not self._taken_over:  # a new owner has limits of its own
+        if not self.taken_over:  # a new owner has limits of its own
             self.watch()
 
     def resume_writing(self) -> None:
@@ -169,7 +176,7 @@ class Stream(ReadableStream, asyncio.Protocol):
     def detach(self, unread: bytes | bytearray) -> None:
         """Give the stream a new owner, who reads it; ``unread`` is what comes first."""
         self._receiver = None
-        self._taken_over = True
+        self.taken_over = True
         if self._stall is not None:
             self._stall.end()
         self.hold(unread)

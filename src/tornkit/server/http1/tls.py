@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,16 +19,17 @@ _PIECE = 65536  # bytes
 class TLSStream(Stream):
     """A connection over TLS that was accepted.
 
-    The transport encrypts at once whatever it is given, however much that is, and neither
-    knows nor tells how much of it waits beneath; nor does closing it wait for more than half a
-    minute. So it is given pieces, and the rest is kept here.
+    The transport encrypts at once whatever it is given, however much that is, and does not
+    tell how much of it waits in the transport beneath; nor does closing it wait for more than
+    half a minute. So it is given pieces, the rest is kept here, and the one beneath is asked.
     """
 
-    __slots__ = ("_closing", "_queue", "_queued")
+    __slots__ = ("_beneath", "_closing", "_queue", "_queued")
 
     def __init__(self, *args: Any) -> None:
         """Take what `Stream` takes."""
         super().__init__(*args)
+        self._beneath: asyncio.Transport | None = None
         self._queue: deque[memoryview] = deque()
         self._queued = 0
         self._closing = False
@@ -35,10 +37,12 @@ class TLSStream(Stream):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, with the limit of a plain connection instead of eight times that."""
         cast("asyncio.Transport", transport).set_write_buffer_limits(_PIECE)
+        self._beneath = _beneath(transport)
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what was not sent."""
+        self._beneath = None
         self._queue.clear()
         self._queued = 0
         super().connection_lost(exc)
@@ -60,8 +64,9 @@ class TLSStream(Stream):
         return super().send(b"")
 
     def unsent(self) -> int:
-        """Return how many bytes the other end has not taken yet, as far as that is known."""
-        return self._queued + super().unsent()
+        """Return how many bytes the other end has not taken yet."""
+        beneath = 0 if self._beneath is None else self._beneath.get_write_buffer_size()
+        return self._queued + super().unsent() + beneath
 
     def _close_transport(self) -> None:
         if self._queue:
@@ -80,3 +85,19 @@ class TLSStream(Stream):
             self._transport.write(piece)
         if self._closing and not queue:
             super()._close_transport()
+
+
+def _beneath(transport: asyncio.BaseTransport) -> asyncio.Transport | None:
+    """Return the transport of what is encrypted, for which neither event loop has a public name.
+
+    Where it is not found, what waits there is not known, and nothing else is lost.
+    """
+    protocol = getattr(transport, "_ssl_protocol", None)
+    if protocol is not None:  # asyncio's
+        return getattr(protocol, "_transport", None)
+    for protocol in gc.get_referents(transport):  # uvloop's have no names at all
+        if type(protocol).__name__ == "SSLProtocol":
+            for each in gc.get_referents(protocol):
+                if each is not transport and hasattr(each, "get_write_buffer_size"):
+                    return cast("asyncio.Transport", each)
+    return None

@@ -11,7 +11,10 @@ from tornkit.server.http1.exchange import Exchange
 from tornkit.server.websockets.protocol import WebSocket
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
+
+    from tornado.httputil import HTTPHeaders, RequestStartLine, ResponseStartLine
 
     from tornkit.server.http1.streams import Stream
 
@@ -35,6 +38,18 @@ class Upgrade(Exchange):
         if isinstance(owner, WebSocketHandler):
             self._handler = weakref.ref(owner)
 
+    def write_headers(
+        self,
+        start_line: RequestStartLine | ResponseStartLine,
+        headers: HTTPHeaders,
+        chunk: bytes | None = None,
+    ) -> asyncio.Future[None]:
+        """Write the head of the answer; one that upgrades does not end the connection."""
+        if start_line[1] == 101:
+            # A server that drains says "close" with every answer, which no handshake survives.
+            self._disconnect_on_finish = False
+        return super().write_headers(start_line, headers, chunk)
+
     def detach(self) -> Stream:  # type: ignore[override]
         """Take the connection over."""
         stream = super().detach()
@@ -44,4 +59,6 @@ class Upgrade(Exchange):
             # It must stay the same object, for its handshake goes on with it.
             protocol.__class__ = WebSocket
             cast("WebSocket", protocol).begin(stream)
+        if protocol and not stream.closed():
+            stream.websocket = protocol
         return stream
