@@ -21,7 +21,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "tornkit"
 FLOOR_0 = [
     *["errors", "encoding", "access", "_text", "_imports", "_project", "_rates", "_policies"],
     *["_redis", "_batches", "_transactions", "_uninterrupted", "_addresses", "_gathering"],
-    *["_work", "_headers", "_requests"],
+    *["_work", "_headers", "_requests", "_durations"],
 ]
 FLOOR_1 = [
     *["settings", "routing", "sessions", "databases", "accounts", "tasks", "channels"],

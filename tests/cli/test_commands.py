@@ -247,6 +247,46 @@ def test_shell_awaits_at_the_top_level(project: Project) -> None:
     assert project.tornkit("shell", "-c", code).stdout == "0 AsyncSession\n"
 
 
+TASKS = """
+from tornkit.tasks import task
+
+@task
+async def report(class_id: int) -> int:
+    return class_id
+"""
+
+
+@pytest.mark.slow
+def test_shell_enqueues_jobs(project: Project) -> None:
+    project.write("PACKAGE/tasks.py", TASKS)
+    code = f"from {project.package}.tasks import report\njob = await report.enqueue(3)\n"
+    ran = project.tornkit("shell", "-c", code + "print('made', await job.status())")
+    assert "made queued" in ran.stdout
+    (job,) = data(project.tornkit("tasks", "list", "--json"))
+    assert job["name"] == f"{project.package}.tasks:report"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("queue", "said"),
+    [
+        ("redis://me:hush@127.0.0.1:1/0", "does not answer"),
+        ("sqlite:///settings.toml", "settings.toml, is no SQLite database"),
+    ],
+    ids=["server", "file"],
+)
+def test_shell_opens_without_the_queue(project: Project, queue: str, said: str) -> None:
+    project.migrated()
+    project.write("PACKAGE/tasks.py", TASKS)
+    project.write("settings.toml", f'port = 0\n[tasks]\nqueue = "{queue}"\n')
+    ran = project.tornkit("shell", "-c", "print('open')")
+    assert (ran.exit_code, ran.stdout) == (0, "open\n")
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("Warning: ")
+    assert said in line
+    assert "hush" not in line
+
+
 def test_a_mistake_in_shell_code_shows_its_own_traceback(project: Project) -> None:
     project.migrated()
     result = project.tornkit("shell", "-c", "1/0")

@@ -52,6 +52,13 @@ def test_every_command_shows_help_with_an_example() -> None:
         assert "Example: tornkit" in " ".join(shown.output.split()), name
 
 
+@pytest.mark.parametrize("words", [[], ["tasks"]], ids=["tornkit", "a group"])
+def test_a_group_without_a_command_shows_its_help(words: list[str]) -> None:
+    shown = run(*words)
+    assert shown.exit_code == 2
+    assert shown.output == run(*words, "--help").output
+
+
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import sys, json\n"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.cli.processes import tornkit
 from tests.cli.test_commands import data, one_line
 
 if TYPE_CHECKING:
@@ -34,12 +35,11 @@ async def nightly() -> None:
 """
 RUN = """
 from PACKAGE.tasks import fail, nightly, report, tick
-async with app.tasks:
-    job = await report.using(owner="ann").enqueue(3, "hush", where="redis://me:hush@host/0")
-    print(job.id)
-    print((await fail.enqueue(4)).id)
-    await app.tasks.run_all(check=False)
-    print((await report.using(owner="bob", priority=5).enqueue(5)).id)
+job = await report.using(owner="ann").enqueue(3, "hush", where="redis://me:hush@host/0")
+print(job.id)
+print((await fail.enqueue(4)).id)
+await app.tasks.run_all(check=False)
+print((await report.using(owner="bob", priority=5).enqueue(5)).id)
 """
 
 
@@ -73,9 +73,11 @@ def show(project: Project, job_id: str) -> dict[str, Any]:
             "there is new, queued, active, aborting, aborted, failed, com",
         ),
         (["list", "--limit", "0"], "--limit"),
+        (["list", "--owner", "\udcff"], "'\\udcff' has characters that nothing is named by"),
+        (["list", "--name", "a\n"], "'a\\n' has characters that nothing is named by"),
         (["show"], "ID"),
     ],
-    ids=["near", "far", "limit", "no id"],
+    ids=["near", "far", "limit", "owner", "name", "no id"],
 )
 def test_bad_usage_ends_with_2(project: Project, options: list[str], said: str) -> None:
     assert said in one_line(project.tornkit("tasks", *options), 2)
@@ -99,10 +101,16 @@ def test_jobs_in_the_memory_of_a_server_cannot_be_reached(project: Project) -> N
 
 
 @pytest.mark.slow
-def test_a_queue_that_does_not_answer_is_one_line_without_its_password(project: Project) -> None:
+@pytest.mark.parametrize("scheme", ["redis", "postgresql"])
+def test_a_queue_that_does_not_answer_is_one_line_without_its_password(
+    project: Project, scheme: str
+) -> None:
     project.write("PACKAGE/tasks.py", TASKS)
-    project.write("settings.toml", 'port = 0\n[tasks]\nqueue = "redis://me:hush@127.0.0.1:1/0"\n')
-    line = one_line(project.tornkit("tasks", "list"), 1)
+    url = f"{scheme}://me:hush@127.0.0.1:1/0"
+    # In a process of its own, for what drivers log there is printed.
+    done = tornkit("tasks", "list", cwd=project.folder, SITE_TASKS__QUEUE=url)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
     assert "does not answer" in line
     assert "127.0.0.1:1" in line
     assert "hush" not in line

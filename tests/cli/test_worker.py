@@ -36,8 +36,7 @@ async def last(ctx: TaskContext, seconds: float) -> str:
 """
 ENQUEUE = """
 from PACKAGE.tasks import last, speak
-async with app.tasks:
-    print("ID", (await CALL).id)
+print("ID", (await CALL).id)
 """
 
 
@@ -120,6 +119,17 @@ def test_a_second_signal_gives_back_at_once(site: Project) -> None:
 
 
 @pytest.mark.slow
+def test_a_second_signal_gives_back_at_once_in_development_too(site: Project) -> None:
+    job_id = enqueue(site, "last.enqueue(60)")
+    with Running("worker", cwd=site.folder) as running:
+        running.wait_for("BEGUN 1")
+        os.kill(running.process.pid, signal.SIGINT)
+        assert running.end(signal.SIGTERM) == 0
+    shown = job(site, job_id)
+    assert (shown["status"], shown["lost"]) == ("queued", 0)
+
+
+@pytest.mark.slow
 def test_what_runs_is_aborted_from_elsewhere(site: Project) -> None:
     job_id = enqueue(site, "last.enqueue(60)")
     with worker(site) as running:
@@ -163,6 +173,16 @@ def test_it_leaves_while_it_waits(site: Project, number: int, code: int) -> None
     with worker(site, SITE_TASKS__QUEUE="redis://127.0.0.1:1/0") as running:
         running.wait_for("asking again")
         assert running.end(number) == code
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["check", "worker --no-reload", "run --no-reload"])
+def test_a_file_that_can_be_no_queue_is_one_line(site: Project, command: str) -> None:
+    file = site.write("data/tasks.db", "x" * 5000)
+    done = tornkit(*command.split(), cwd=site.folder, SITE_TASKS__QUEUE="sqlite:///data/tasks.db")
+    assert done.returncode == 1
+    (line,) = [line for line in (done.stdout + done.stderr).splitlines() if "rror: " in line]
+    assert f"the file of the task queue, {file}, is no SQLite database" in line
 
 
 @pytest.mark.slow

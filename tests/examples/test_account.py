@@ -1,4 +1,4 @@
-"""The account example: its own tests, its table of endpoints, its page in a real browser."""
+"""The account example: its table of endpoints, its page in a real browser."""
 
 from __future__ import annotations
 
@@ -41,22 +41,6 @@ def variables(folder: Path) -> dict[str, str]:
 
 
 # --- the project -------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_its_own_tests_pass() -> None:
-    assert " passed" in project.pytest(cwd=ACCOUNT)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "command",
-    [("ruff", "check"), ("ruff", "format", "--check"), ("mypy", "--strict", ".")],
-    ids=str,
-)
-def test_its_linters_are_content(command: tuple[str, ...], tmp_path: Path) -> None:
-    cache = ("--no-cache",) if command[0] == "ruff" else ("--cache-dir", str(tmp_path))
-    project.python("-m", *command, *cache, cwd=ACCOUNT)
 
 
 @pytest.mark.slow

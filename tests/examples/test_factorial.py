@@ -1,4 +1,4 @@
-"""The factorial example: its own tests, its linters, what its README shows."""
+"""The factorial example: what its README shows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import services
 from tests.docs import project
 from tests.examples import readme
 
@@ -20,23 +19,6 @@ def variables(folder: Path, **more: str) -> dict[str, str]:
     """Keep what the example writes out of its folder."""
     paths = {f"FACTORIAL_PATHS__{name}": str(folder / name) for name in ("DATA", "LOG", "UPLOAD")}
     return {"FACTORIAL_DATABASES__DEFAULT": f"sqlite:///{folder}/site.db", **paths, **more}
-
-
-@pytest.mark.slow
-def test_its_own_tests_pass() -> None:
-    services.require("redis")
-    assert " passed" in project.pytest(cwd=FACTORIAL)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "command",
-    [("ruff", "check"), ("ruff", "format", "--check"), ("mypy", "--strict", ".")],
-    ids=str,
-)
-def test_its_linters_are_content(command: tuple[str, ...], tmp_path: Path) -> None:
-    cache = ("--no-cache",) if command[0] == "ruff" else ("--cache-dir", str(tmp_path))
-    project.python("-m", *command, *cache, cwd=FACTORIAL)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The example in one file passes its own tests, and installs."""
+"""The example in one file is served, and installs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,6 @@ import pytest
 from tests.docs import project
 
 HELLO = Path(__file__).parents[2] / "examples" / "hello"
-
-
-@pytest.mark.slow
-def test_its_own_tests_pass() -> None:
-    assert " passed" in project.pytest(cwd=HELLO)
 
 
 @pytest.mark.slow

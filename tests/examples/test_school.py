@@ -23,22 +23,6 @@ def test_only_the_listed_files_differ_from_what_is_generated(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_its_own_tests_pass() -> None:
-    assert " passed" in project.pytest(cwd=generated.SCHOOL)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "command",
-    [("ruff", "check"), ("ruff", "format", "--check"), ("mypy", "--strict", ".")],
-    ids=str,
-)
-def test_its_linters_are_content(command: tuple[str, ...], tmp_path: Path) -> None:
-    cache = ("--no-cache",) if command[0] == "ruff" else ("--cache-dir", str(tmp_path))
-    project.python("-m", *command, *cache, cwd=generated.SCHOOL)
-
-
-@pytest.mark.slow
 def test_the_models_have_their_migrations(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/site.db"
     folders = {f"SCHOOL_PATHS__{name}": str(tmp_path / name) for name in ("DATA", "LOG", "UPLOAD")}

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 
 
 class Typed(RequestHandler):
-    """A handler as tornkit's own: its arguments arrive converted."""
+    """A handler as tornkit's own: its arguments arrive converted, and HEAD follows GET."""
 
     accepts_typed_arguments = True
 
     def get(self, **values: object) -> None:
         pass
+
+    def head(self, **values: object) -> None:
+        self.get(**values)
 
 
 def request(path: str, host: str = "localhost", **headers: str) -> HTTPServerRequest:

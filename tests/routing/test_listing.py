@@ -6,12 +6,14 @@ import datetime
 import json
 from typing import Any
 
+import pytest
 from tornado.routing import PathMatches, Rule, RuleRouter
 from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from tests.routing.requests import Typed
 from tornkit.access import SIGNED_IN, roles
+from tornkit.handlers.tasks import task_routes
 from tornkit.routing import Route, RoutedApplication, describe, match, path
 
 
@@ -71,6 +73,34 @@ def test_routes_are_listed_in_match_order_through_hosts_and_inner_routers() -> N
         ("/in/live", ("GET",), "public", None, "Live"),
         ("/r/call", (), "public", None, f"{target.__qualname__}"),
     ]
+
+
+class Stream(Typed):
+    head = RequestHandler._unimplemented_method  # type: ignore[assignment]
+
+
+class Box(RequestHandler):
+    accepts_typed_arguments = True
+    head = Typed.head
+
+    def put(self) -> None:
+        pass
+
+
+def test_head_is_listed_where_it_is_answered() -> None:
+    app = RoutedApplication([path("/a", Course), path("/b", Stream), path("/c", Box)])
+    assert [info.methods for info in describe(app)] == [
+        ("GET", "HEAD", "POST"),
+        ("GET",),
+        ("PUT",),
+    ]
+
+
+@pytest.mark.parametrize("route", task_routes(), ids=lambda route: route.name)
+def test_a_handler_of_ours_is_listed_with_what_it_allows(route: Route) -> None:
+    (info,) = describe(RoutedApplication([route]))
+    handler: Any = route.handler
+    assert [*info.methods, "OPTIONS"] == handler.allowed_methods()
 
 
 def test_a_plain_tornado_application_is_listed_too() -> None:

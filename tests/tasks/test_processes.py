@@ -60,6 +60,16 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+async def written(folder: Path) -> int:
+    """Wait until a body has begun and written its process id; return that."""
+
+    async def began() -> bool:
+        return (folder / "pid").exists() and (folder / "pid").read_text() != ""
+
+    await eventually(began)
+    return int((folder / "pid").read_text())
+
+
 async def test_a_process_runs_one_function_after_the_other() -> None:
     async with open_tasks(add) as tasks, tasks.worker():
         first = await add.enqueue(1)
@@ -111,14 +121,11 @@ async def test_a_process_is_killed_when_its_job_is_aborted(tmp_path: Path) -> No
         job = await sleep_on.enqueue(str(tmp_path))
         await until(job, "active")
 
-        async def began() -> bool:
-            return (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != ""
-
-        await eventually(began)
+        pid = await written(tmp_path)
         await job.abort("enough")
         with pytest.raises(TaskAborted, match="enough"):
             await job.result(10)
-        assert not is_alive(int((tmp_path / "pid").read_text()))
+        assert not is_alive(pid)
 
 
 WORKER = """
@@ -141,11 +148,7 @@ async def test_a_process_ends_with_its_worker(tmp_path: Path, how: signal.Signal
         job = await sleep_on.enqueue(str(tmp_path))
         worker = subprocess.Popen([sys.executable, "-c", WORKER, url])  # noqa: ASYNC220
 
-        async def began() -> bool:
-            return (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != ""
-
-        await eventually(began)
-        pid = int((tmp_path / "pid").read_text())
+        pid = await written(tmp_path)
         worker.send_signal(how)
 
         async def ended() -> bool:
@@ -171,14 +174,10 @@ async def test_what_a_process_has_begun_ends_with_it(tmp_path: Path) -> None:
         job = await fork_on.enqueue(str(tmp_path))
         await until(job, "active")
 
-        async def began() -> bool:
-            return (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != ""
-
-        await eventually(began)
+        child = await written(tmp_path)
         await job.abort("enough")
         with pytest.raises(TaskAborted, match="enough"):
             await job.result(10)
-        child = int((tmp_path / "pid").read_text())
 
         async def ended() -> bool:
             return not is_alive(child)

@@ -30,6 +30,9 @@ def report(error: BaseException, *, full: bool = False) -> int:
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         click.echo("Stopped.", err=True)
         return 130
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)  # a page, and no mistake to explain
+        return error.exit_code
     if full:
         _write("".join(traceback.format_exception(error)))
     for line in describe(error).splitlines():

@@ -15,7 +15,8 @@ from tornkit import server
 from tornkit.cli._plain import PlainConfig, configure_logging, explain, read_config, warnings_of
 from tornkit.cli._reloader import keep_out
 from tornkit.cli._site import is_site
-from tornkit.errors import StartError, UserCodeError
+from tornkit.cli._starting import declines, refuse_errors, start
+from tornkit.errors import UserCodeError
 from tornkit.server.serving import own_coroutine
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ async def _serve(plan: Plan) -> int:
     if not is_site(application):
         return await _serve_plain(plan, application)
     config = application.config
-    if _unwanted(plan, config):
+    if declines(plan.inherited, plan.reload, config):
         return 0
     await _prepare(plan, application)
     try:
@@ -78,7 +79,7 @@ async def _serve(plan: Plan) -> int:
 async def _serve_plain(plan: Plan, application: Any) -> int:
     """Serve a program that knows nothing of tornkit, and need not import more of it."""
     config = read_config(plan.site.environment)
-    if _unwanted(plan, config):
+    if declines(plan.inherited, plan.reload, config):
         return 0
     for line in warnings_of(application, config):
         click.echo(f"Warning: {line}", err=True)
@@ -105,41 +106,12 @@ def _load(plan: Plan) -> Any:
         sys.argv[1:] = ours
 
 
-def _unwanted(plan: Plan, config: Any) -> bool:
-    """Tell the parent that this environment does not reload; it starts over without."""
-    if plan.inherited is None or plan.reload or config.environment == "development":
-        return False
-    plan.inherited.channel.send("no-reload")
-    return True
-
-
 async def _prepare(plan: Plan, application: Any) -> None:
     """Refuse what would fail later, before a port is opened or a database is changed."""
-    # Not above: a plain application does without them. Its own site has imported them by now.
-    from tornkit import checks, logs  # noqa: PLC0415
-    from tornkit.checks.migrations import bring_up_to_date  # noqa: PLC0415
-
-    found = checks.errors_only(await checks.look_at(application, databases=False))
-    if found:
-        for each in found[:-1]:
-            click.echo(f"Error: {each}", err=True)
-        raise StartError(str(found[-1]), check_id=found[-1].id)
-    config = application.config
+    await refuse_errors(application)
     if not (plan.inherited and plan.inherited.sockets):
-        server.check_port(*_address(plan, config))
-    config.create_paths()
-    await application.databases.open()
-    try:
-        for line in await bring_up_to_date(application):
-            click.echo(line, err=True)
-        # Not earlier: what is refused is one line, without a log of its undoing.
-        logs.configure(
-            config.logging, debug=config.debug, log_dir=config.paths.log, level=config.log_level
-        )
-        await application.startup()
-    except BaseException:
-        await application.databases.close()
-        raise
+        server.check_port(*_address(plan, application.config))
+    await start(application)
 
 
 def _address(plan: Plan, config: Any) -> tuple[str, int]:
@@ -154,8 +126,8 @@ async def _listen(plan: Plan, application: Any, config: Any) -> int:
         sockets = server.bind(host, port)
     options = _options(config)
     # What has been made so far stays: looking through it again and again for what could be
-    # thrown away would stop the site for tens of milliseconds at a time.
-    gc.collect()
+    # thrown away would stop the site for tens of milliseconds at a time. It is not looked through
+    # now either: that takes as long, and finds a few hundred objects that nobody uses.
     gc.freeze()
     running, ended = server.start(application, sockets, options), _signals()
     _announce(plan, sockets, host, config, fresh=fresh)

@@ -55,6 +55,8 @@ class Site:
         project = self.find()
         from tornkit.settings import command_line  # noqa: PLC0415
 
+        _hush_drivers()
+
         command_line(overrides or {}, self.environment)
         return load_application(project)
 
@@ -73,6 +75,13 @@ class Site:
                 check_id="app.not-an-application",
             )
         return cast("Application", application)
+
+
+def _hush_drivers() -> None:
+    """Have drivers say nothing before there is a log; a command says in one line what failed."""
+    import logging  # noqa: PLC0415  --help does without
+
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 def is_site(application: object) -> bool:

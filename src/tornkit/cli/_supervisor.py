@@ -100,6 +100,7 @@ class Supervisor:
         self._served_once = False
         self._wants_reload = True
         self._ending: int | None = None
+        self._hurries = False
 
     def run(self) -> int:
         """Serve and reload; return the exit code, or `NO_RELOAD`."""
@@ -132,7 +133,9 @@ class Supervisor:
 
     def _end(self, number: int, _frame: FrameType | None) -> None:
         if self._ending is not None and self._child and self._child.process.poll() is None:
-            self._child.process.kill()  # asked twice
+            # Asked twice, it ends at once, but gives back what it has begun; asked again, it ends.
+            self._child.process.send_signal(signal.SIGKILL if self._hurries else signal.SIGINT)
+            self._hurries = True
         self._ending = 130 if number == signal.SIGINT else 0
 
     def _generations(self) -> int:

@@ -15,10 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tornkit._text import printable
 from tornkit.cli._site import Site, opened, run_async, site_options
+from tornkit.errors import TaskError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from tornkit.application import Application
+    from tornkit.tasks import Tasks
 
 __all__ = ["shell"]
 
@@ -33,13 +38,14 @@ def shell(site: Site, *, command: str | None) -> None:
     """Open a Python prompt inside the application.
 
     `await` works at the prompt. There are `app`, `config` and `db`: as in a handler,
-    `async with db() as session:` opens a block on the default database.
+    `async with db() as session:` opens a block on the default database. Tasks of the
+    application can be enqueued.
     """
     raise SystemExit(run_async(_shell(site.load(), command)))
 
 
 async def _shell(application: Application, command: str | None) -> int:
-    async with opened(application):
+    async with opened(application), _connected(application.tasks):
         names = _names(application)
         if command is None:
             await asyncio.to_thread(_Console(names, asyncio.get_running_loop()).run)
@@ -49,6 +55,19 @@ async def _shell(application: Application, command: str | None) -> int:
         if inspect.iscoroutine(result):
             await result
     return 0
+
+
+@contextlib.asynccontextmanager
+async def _connected(tasks: Tasks | None) -> AsyncIterator[None]:
+    """Have tasks be enqueued; a queue that cannot be reached is no reason to open no prompt."""
+    async with contextlib.AsyncExitStack() as stack:
+        if tasks is not None:
+            try:
+                await stack.enter_async_context(tasks)
+                await tasks.ping()
+            except TaskError as failure:
+                click.echo(f"Warning: {printable(failure, limit=1000)}", err=True)
+        yield
 
 
 def _names(application: Application) -> dict[str, Any]:

@@ -36,6 +36,17 @@ def _statuses(
     return values
 
 
+def _printable(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> str | None:
+    """Refuse what is no name of anything, and what a queue cannot even be asked for."""
+    if value is not None and not value.isprintable():
+        raise click.BadParameter(
+            f"{printable(repr(value))} has characters that nothing is named by"
+        )
+    return value
+
+
 _ID = click.argument("job_id", metavar="ID")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
@@ -61,8 +72,13 @@ def tasks() -> None:
     callback=_statuses,
     help="Only jobs of this status; repeatable.",
 )
-@click.option("--name", metavar="NAME", help="Only jobs of this task.")
-@click.option("--owner", metavar="OWNER", help="Only jobs that belong to this user, by id.")
+@click.option("--name", metavar="NAME", callback=_printable, help="Only jobs of this task.")
+@click.option(
+    "--owner",
+    metavar="OWNER",
+    callback=_printable,
+    help="Only jobs that belong to this user, by id.",
+)
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many."
 )

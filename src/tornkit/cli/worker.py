@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tornkit.cli._site import Site, site_options
+from tornkit.cli._starting import declines, refuse_errors, start
 from tornkit.cli.tasks import tasks_of
-from tornkit.errors import QueueUnavailable, StartError
+from tornkit.errors import QueueUnavailable
 
 if TYPE_CHECKING:
     from tornkit.application import Application
@@ -85,8 +86,7 @@ def _work(plan: _Plan) -> int:
 
 async def _run(plan: _Plan) -> int:
     application = plan.site.load({"tasks.concurrency": plan.concurrency})
-    if plan.inherited and not plan.reload and application.config.environment != "development":
-        plan.inherited.channel.send("no-reload")  # the parent starts over without
+    if declines(plan.inherited, plan.reload, application.config):
         return 0
     tasks = tasks_of(application)
     first, further = _signals()
@@ -131,30 +131,11 @@ def _signals() -> tuple[asyncio.Future[signal.Signals], asyncio.Future[signal.Si
 
 
 async def _start(application: Application, tasks: Tasks) -> None:
-    """Refuse what would fail later, and open what tasks use."""
-    from tornkit import checks, logs  # noqa: PLC0415  the site has imported most of it by now
-    from tornkit.checks.migrations import bring_up_to_date  # noqa: PLC0415
-
-    found = checks.errors_only(await checks.look_at(application, databases=False))
-    if found:
-        for each in found[:-1]:
-            click.echo(f"Error: {each}", err=True)
-        raise StartError(str(found[-1]), check_id=found[-1].id)
-    config = application.config
-    config.create_paths()
+    """Refuse what would fail later, wait for the queue, and open what tasks use."""
+    await refuse_errors(application)
+    application.config.create_paths()
     await _wait_for(tasks)
-    await application.databases.open()
-    try:
-        for line in await bring_up_to_date(application):
-            click.echo(line, err=True)
-        # Not earlier: what is refused is one line, without a log of its undoing.
-        logs.configure(
-            config.logging, debug=config.debug, log_dir=config.paths.log, level=config.log_level
-        )
-        await application.startup(run_tasks=False)
-    except BaseException:
-        await application.databases.close()
-        raise
+    await start(application, run_tasks=False)
 
 
 async def _wait_for(tasks: Tasks) -> None:

@@ -227,7 +227,7 @@ def _handler(target: object) -> str:
 
 
 def _methods(target: object) -> tuple[str, ...]:
-    """Return what the handler implements; HEAD follows GET, OPTIONS is everybody's."""
+    """Return what the handler implements; a HEAD that follows GET needs a GET."""
     if not (inspect.isclass(target) and issubclass(target, RequestHandler)):
         return ()
     missing = RequestHandler._unimplemented_method
@@ -236,10 +236,10 @@ def _methods(target: object) -> tuple[str, ...]:
         for method in target.SUPPORTED_METHODS
         if method != "OPTIONS" and getattr(target, method.lower(), missing) is not missing
     ]
-    if getattr(target, "accepts_typed_arguments", False):
+    if getattr(target, "accepts_typed_arguments", False) and (
+        "GET" not in held or _is_websocket(target)
+    ):
         held = [method for method in held if method != "HEAD"]
-        if "GET" in held and not _is_websocket(target):
-            held.insert(held.index("GET") + 1, "HEAD")
     return tuple(held)
 
 

@@ -1,20 +1,28 @@
 """A bell beside the file of a SQLite queue: who enqueues rings, and idle workers look at once.
 
 It is a named pipe, which costs nothing while it is silent. Where there can be none (Windows, some
-network file systems) workers look by themselves a little later.
+network file systems) or something else has its name, workers look by themselves a little later.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
 import os
+import stat
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from tornkit._text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["Bell"]
+
+_log = logging.getLogger("tornkit.tasks")
 
 _READ: Final = 65_536
 """Bytes that a pipe holds: all that has been rung."""
@@ -28,17 +36,57 @@ class Bell:
     """
 
     def __init__(self, path: str) -> None:
-        self._path = f"{path}-bell"
+        self._queue = Path(path)
+        self._path = Path(f"{path}-bell")
         self._pipe: int | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._warned = False
 
     def open(self) -> None:
         """Make the pipe, if there is none, and open it."""
-        with suppress(OSError, AttributeError):
+        if self._pipe is not None:
+            return
+        try:
             with suppress(FileExistsError):
                 os.mkfifo(self._path)
-            # For both, so that it is open for reading wherever it is written to.
-            self._pipe = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        except (OSError, AttributeError):
+            return  # there can be none here
+        try:
+            self._pipe = self._open()
+        except OSError as error:
+            self._warn(error.strerror or str(error))
+
+    def _open(self) -> int:
+        """Open the pipe.
+
+        Raises:
+            OSError: what is there is no pipe, or not of those whose queue it is.
+        """
+        if self._path.is_symlink():
+            raise OSError(errno.ELOOP, "it is a link")
+        # For both, so that it is open for reading wherever it is written to.
+        pipe = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            found = os.fstat(pipe)
+            if not stat.S_ISFIFO(found.st_mode):
+                raise OSError(errno.EINVAL, "it is no named pipe")
+            if found.st_uid not in (os.geteuid(), self._queue.stat().st_uid):
+                raise OSError(errno.EPERM, f"it belongs to user {found.st_uid}")
+        except OSError:
+            os.close(pipe)
+            raise
+        return pipe
+
+    def _warn(self, reason: str) -> None:
+        """Say once that there is no bell."""
+        if not self._warned:
+            self._warned = True
+            _log.warning(
+                "%s cannot be the bell of the task queue: %s; workers look for jobs by themselves,"
+                " move it away to have them woken",
+                printable(self._path, limit=1000),
+                reason,
+            )
 
     def close(self) -> None:
         """Hear no more."""

@@ -6,8 +6,10 @@ Whoever enqueues or ends jobs by the hundred shares transactions that way, witho
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import sqlite3
+import stat
 import threading
 import time
 from contextlib import suppress
@@ -16,7 +18,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from tornkit._text import printable
 from tornkit._uninterrupted import uninterrupted
+from tornkit.errors import TaskError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +33,19 @@ MEMORY: Final = ":memory:"
 PATIENCE: Final = 1.5
 """Seconds that work waits for the writers of other processes."""
 _MOST: Final = 500  # pieces of work in one transaction
+
+_OTHER = "move it away, or name another one in tasks.queue"
+_RIGHTS = "whoever runs this needs to read and write it, and to write into its folder"
+_REASONS: Final = {
+    "NOTADB": ("is no SQLite database", _OTHER),
+    "CORRUPT": ("is damaged", _OTHER),
+    "CANTOPEN": ("cannot be opened", _RIGHTS),
+    "PERM": ("cannot be opened", _RIGHTS),
+    "READONLY": ("cannot be written", _RIGHTS),
+    "FULL": ("has no room to grow", "make room on its disk"),
+    "IOERR": ("cannot be read or written", "look at its disk, and whether that is full"),
+}
+"""Why there can be no queue in a file, and what to do, by how SQLite's error begins."""
 
 
 @dataclass(slots=True)
@@ -66,8 +83,8 @@ class File:
         """Connect, in WAL, and prepare the connection.
 
         Raises:
-            sqlite3.Error: the file cannot be used.
-            OSError: its folder cannot be made.
+            TaskError: there can be no queue in this file, such as in one of another kind.
+            sqlite3.Error: it cannot be used now.
         """
         if self._thread is not None:
             return
@@ -83,7 +100,7 @@ class File:
                     connection.close()
                     raise
             except Exception as error:  # noqa: BLE001 - it belongs to who opens
-                loop.call_soon_threadsafe(opened.set_exception, error)
+                loop.call_soon_threadsafe(opened.set_exception, _worded(self.path, error))
                 return
             loop.call_soon_threadsafe(opened.set_result, None)
             try:
@@ -165,7 +182,7 @@ def glance_at(path: str) -> sqlite3.Connection:
 
 def _connect(path: str) -> sqlite3.Connection:
     if path != MEMORY:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        _make_way(Path(path))
     # None turns off the driver's own idea of when a transaction begins.
     connection = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
     try:
@@ -176,6 +193,42 @@ def _connect(path: str) -> sqlite3.Connection:
         raise
     connection.row_factory = sqlite3.Row
     return connection
+
+
+def _make_way(path: Path) -> None:
+    """Make the folder of a file, and refuse what SQLite would take long to refuse, or never."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mode = path.stat().st_mode if path.exists() else None
+    except FileExistsError:
+        raise _unusable(path, "is in no folder", _OTHER) from None
+    except OSError as error:
+        raise _unusable(path, f"cannot be reached: {error.strerror}", _RIGHTS) from error
+    if mode is None:
+        return
+    if stat.S_ISDIR(mode):
+        raise _unusable(path, "is a folder", "name a file in tasks.queue")
+    if not stat.S_ISREG(mode):
+        raise _unusable(path, "is no regular file", _OTHER)
+    if not os.access(path, os.W_OK):
+        raise _unusable(path, *_REASONS["READONLY"])
+
+
+def _worded(path: str, error: Exception) -> Exception:
+    """Return what to raise for an error of SQLite: one that says what is wrong with the file."""
+    code = (getattr(error, "sqlite_errorname", None) or "").removeprefix("SQLITE_")
+    for beginning, (reason, hint) in _REASONS.items():
+        if code.startswith(beginning):
+            refused = _unusable(path, reason, hint)
+            refused.__cause__ = error
+            return refused
+    return error
+
+
+def _unusable(path: str | Path, reason: str, hint: str) -> TaskError:
+    return TaskError(
+        f"the file of the task queue, {printable(path, limit=1000)}, {reason}", hint=hint
+    )
 
 
 def _to_wal(connection: sqlite3.Connection) -> None:

@@ -1,0 +1,181 @@
+"""A site while tasks run: ``python -m tests.benchmarks.tasks_beside``.
+
+Rounds alternate between a site that nothing runs beside, and the same one while tasks run: in a
+worker of its own, in the process of the site, and in a process that a task keeps busy. A load asks
+for ``/`` at a fixed rate; what is printed are medians of its p50 and p99, and by how much the load
+itself was late. The site has one core, all else the other. Not a test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.harness.processes import Process
+from tests.benchmarks.run_app import ask, connected, free_port
+
+PROGRAM = """
+import asyncio, time
+from tornkit import PUBLIC, Application, BaseHandler, Module, Settings, path
+from tornkit.tasks import task
+
+@task
+async def short(number: int) -> int:
+    await asyncio.sleep(0.01)
+    return number
+
+@task(run_in="process")
+def busy(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+
+class Home(BaseHandler):
+    async def get(self):
+        self.response_json(hello="world")
+
+module = Module(name="home", access=PUBLIC, routes=[path("/", Home, name="home")])
+
+def make_app(settings=None):
+    return Application(settings or Settings.load(), modules=[module], tasks=[short, busy])
+"""
+# Enqueues for as long as the round lasts: SECONDS KIND RATE.
+FEED = """
+import asyncio, sys, time
+from app import busy, make_app, short
+
+async def main(seconds, kind, rate):
+    app = make_app()
+    async with app.tasks:
+        end = time.monotonic() + seconds
+        number = 0
+        if kind == "busy":
+            await busy.enqueue(seconds)
+        while kind == "short" and time.monotonic() < end:
+            await short.enqueue(number)
+            number += 1
+            await asyncio.sleep(1 / rate)
+
+asyncio.run(main(float(sys.argv[1]), sys.argv[2], float(sys.argv[3])))
+"""
+SETTINGS = """
+secret = "{secret}"
+allowed_hosts = ["127.0.0.1"]
+[session]
+store = "memory://"
+[tasks]
+name = "beside"
+run_in_site = {inside}
+"""
+WAYS = {  # what is enqueued, and who runs it
+    "no tasks": (None, "worker"),
+    "in a worker": ("short", "worker"),
+    "in the site": ("short", "site"),
+    "a busy process of the site": ("busy", "site"),
+}
+SOURCE = Path(__file__).parents[2] / "src"
+START, JOBS, CONNECTIONS = 1.0, 100, 20
+
+
+class Round:
+    """One site in a folder of its own, and what is beside it."""
+
+    def __init__(self, seconds: float, rate: float) -> None:
+        self.seconds, self.rate = seconds, rate
+
+    def measure(self, kind: str | None, runs_in: str) -> tuple[float, float, float]:
+        """Return p50 and p99, and the lateness of the load, in milliseconds."""
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            (folder / "app.py").write_text(PROGRAM)
+            (folder / "settings.toml").write_text(
+                SETTINGS.format(secret=secrets.token_urlsafe(32), inside=runs_in == "site").lower()
+            )
+            port = free_port()
+            site = ("run", "--port", str(port))
+            process = self._start(stack, folder, *site)
+            try:
+                with closing(connected(port)) as connection:
+                    ask(connection)
+            except OSError:
+                raise SystemExit(process.last_line()) from None
+            if runs_in == "worker":
+                self._start(stack, folder, "worker")
+            if kind is not None:
+                words = ["-c", FEED, str(self.seconds + 2 * START), kind, str(JOBS)]
+                self._python(stack, folder, "feed", words)
+            time.sleep(START)
+            return self._ask(port)
+
+    def _start(self, stack: ExitStack, folder: Path, *words: str) -> Process:
+        command = ["-P", "-m", "tornkit", *words, "--no-reload", "--environment", "production"]
+        return self._python(stack, folder, words[0], [*command, "--app", "app:make_app"])
+
+    @staticmethod
+    def _python(stack: ExitStack, folder: Path, name: str, words: list[str]) -> Process:
+        process = Process(
+            [sys.executable, *words],
+            cwd=folder,
+            variables={**os.environ, "PYTHONPATH": f"{SOURCE}:{folder}"},
+            output=folder / f"{name}.txt",
+            core=None,
+        )
+        return stack.enter_context(process)
+
+    def _ask(self, port: int) -> tuple[float, float, float]:
+        spec = {
+            "kind": "rate",
+            "port": port,
+            "connections": CONNECTIONS,
+            "method": "GET",
+            "path": "/",
+            "headers": {},
+            "size": 0,
+            "seconds": self.seconds,
+            "rate": self.rate,
+            "alone": False,
+        }
+        load = subprocess.run(
+            [sys.executable, "-m", "tests.benchmarks.load", json.dumps(spec)],
+            cwd=SOURCE.parent,
+            input="\n",
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=self.seconds + 60,
+        )
+        seen: dict[str, Any] = json.loads(load.stdout.splitlines()[-1])
+        if "error" in seen or seen["unfinished"]:
+            raise SystemExit(f"Error: the site does not keep up: {seen}")
+        return seen["p50"] * 1000, seen["p99"] * 1000, seen["late"] * 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--rate", type=float, default=400, help="requests a second")
+    given = parser.parse_args()
+    each = Round(given.seconds, given.rate)
+    found: dict[str, list[tuple[float, float, float]]] = {way: [] for way in WAYS}
+    for _ in range(given.rounds):
+        for way, how in WAYS.items():
+            found[way].append(each.measure(*how))
+    print(f"{'ms':28}{'p50':>8}{'p99':>8}{'load late':>11}")
+    for way, rows in found.items():
+        p50, p99, late = (statistics.median(column) for column in zip(*rows, strict=True))
+        print(f"{way:28}{p50:8.2f}{p99:8.2f}{late:11.2f}")
+
+
+if __name__ == "__main__":
+    main()
