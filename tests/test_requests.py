@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,7 +27,7 @@ from tornado.routing import PathMatches, Router, Rule, RuleRouter
 from tornado.testing import bind_unused_port
 
 from tornkit._headers import SharedHeaders
-from tornkit._requests import Request
+from tornkit._requests import Collector, Request
 from tornkit.routing import RoutedApplication, path
 from tornkit.server import http1
 
@@ -196,3 +197,19 @@ async def test_a_handler_may_take_its_steps_in_its_own_way(serve: Callable[[Any]
             self.finish("own")
 
     assert await fetch(serve(tornado.web.Application([("/", Own)]))) == (200, b"own")
+
+
+@given(st.lists(st.one_of(st.binary(max_size=3), st.integers(1, 3000).map(bytes)), max_size=300))
+def test_a_body_is_put_together_again(pieces: list[bytes]) -> None:
+    collector = Collector()
+    for piece in pieces:
+        collector._collect(piece)
+    assert b"".join(collector._pieces or []) == b"".join(pieces)
+
+
+def test_a_body_that_comes_in_drops_takes_little_more_than_its_size() -> None:
+    collector = Collector()
+    for number in range(100_000):
+        collector._collect(bytes([number % 256]))
+    pieces = collector._pieces or []
+    assert sum(map(sys.getsizeof, pieces)) + sys.getsizeof(pieces) < 300_000

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from functools import lru_cache
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, cast
 
 from tornado import gen
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Collector", "Dispatch", "Request", "execute"]
 
 _LONGEST_HOST = 261  # characters: a name and a port
+_MANY, _SMALL = 64, 1024  # pieces of a body, and bytes of one
 
 
 class Request(HTTPServerRequest):
@@ -99,18 +99,27 @@ def _name_of(host: str) -> str:
 class Collector:
     """Collect the body of a request, for its handler to get it in one piece."""
 
-    _body: BytesIO | None = None  # it hands out what it holds without a copy
+    # Joined once at the end: what grows is moved again and again where several grow side by side.
+    _pieces: list[bytes] | None = None
+    _looked_at = 0  # how many of them are large, or were joined
 
     def _collect(self, chunk: bytes) -> None:
-        if self._body is None:
-            self._body = BytesIO()
-        self._body.write(chunk)
+        pieces = self._pieces
+        if pieces is None:
+            self._pieces = [chunk]
+            return
+        pieces.append(chunk)
+        if len(pieces) - self._looked_at >= _MANY:
+            latest = pieces[self._looked_at :]
+            if sum(map(len, latest)) < _MANY * _SMALL:  # each takes more than it holds
+                pieces[self._looked_at :] = [b"".join(latest)]
+            self._looked_at = len(pieces)
 
     def _complete(self, delegate: _HandlerDelegate) -> None:
         """Run the handler of a delegate on what has been collected."""
-        if self._body is not None:
-            delegate.request.body = self._body.getvalue()
-            self._body = None
+        if self._pieces is not None:
+            delegate.request.body = b"".join(self._pieces)
+            self._pieces = None
         execute(delegate)
 
 
@@ -160,7 +169,7 @@ class Dispatch(Collector, HTTPMessageDelegate):
 
     def on_connection_close(self) -> None:
         """Say that nothing more will come."""
-        self._body = None
+        self._pieces = None
         if self._delegate is not None:
             self._delegate.on_connection_close()
 

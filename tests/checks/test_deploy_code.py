@@ -27,6 +27,7 @@ from tornkit import (
 )
 from tornkit.checks import look_at_deployment
 from tornkit.sessions import MemoryStore
+from tornkit.tasks import Tasks, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -410,5 +411,14 @@ def test_a_database_that_every_user_of_the_machine_can_change(
     file.chmod(0o644)
     file.parent.chmod(0o777)  # they could put another file in its place
     assert one(deployed.look(text)).id == "deploy.writable-database"
+
+    @task
+    async def note() -> None:
+        """Do nothing."""
+
+    queue = Application(deployed.settings(), modules=[])
+    queue.tasks = Tasks(f"sqlite:///{file.as_posix()}", [note])
+    found = [each for each in look_at_deployment(queue) if each.id == "deploy.writable-database"]
+    assert [each.object for each in found] == ["tasks.queue"]
     file.parent.chmod(0o1777)
     assert deployed.look(text) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import select
 import signal
@@ -183,6 +185,30 @@ def test_ctrl_c_ends_with_130_and_leaves_no_process(site: Path, reload: str) -> 
         child = int(get(server.address())[1].split()[1])
         assert server.end(signal.SIGINT) == 130
         assert not is_alive(child)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["sigterm", "ctrl-c"]
+)
+def test_who_is_asked_twice_ends_at_once(site: Path, number: signal.Signals, code: int) -> None:
+    with running(site, "--no-reload") as server:
+        address = server.address()
+
+        def ask() -> None:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                get(address + "/slow?seconds=20")
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        server.wait_for("SLOW")
+        began = time.monotonic()
+        server.process.send_signal(number)
+        time.sleep(0.5)
+        assert server.process.poll() is None, "it waits for the request"
+        assert server.end(number) == code
+        assert time.monotonic() - began < 10
+        asking.join()
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks into /proc")

@@ -48,9 +48,10 @@ def fail(how: str) -> Any:
 
 
 @task(run_in="process", timeout=None)
-def sleep_on(folder: str) -> None:
+def sleep_on(folder: str, seconds: float = 60) -> str:
     Path(folder, "pid").write_text(str(os.getpid()))
-    time.sleep(60)
+    time.sleep(seconds)
+    return "ended"
 
 
 def is_alive(pid: int) -> bool:
@@ -83,6 +84,13 @@ async def test_a_process_runs_one_function_after_the_other() -> None:
         assert pids
     for pid in {result["pid"], *pids}:
         assert not is_alive(pid)
+
+
+async def test_a_process_leaves_it_to_its_worker_when_it_ends(tmp_path: Path) -> None:
+    async with open_tasks(sleep_on) as tasks, tasks.worker():
+        job = await sleep_on.enqueue(str(tmp_path), 0.5)
+        os.kill(await written(tmp_path), signal.SIGTERM)  # as by a supervisor, to all at once
+        assert await job.result(20) == "ended"
 
 
 @pytest.mark.parametrize(

@@ -173,3 +173,25 @@ def test_a_bell_that_is_open_is_not_opened_again(tmp_path: Path) -> None:
     bell.open()
     assert bell._pipe == pipe is not None
     bell.close()
+
+
+async def test_a_file_that_is_deleted_while_it_is_in_use_is_missed(tmp_path: Path) -> None:
+    path = tmp_path / "tasks.db"
+    async with Tasks(f"sqlite:///{path}", [note]) as tasks:
+        await tasks.ping()
+        path.unlink()
+        with pytest.raises(QueueUnavailable, match="was deleted or replaced while it was in use"):
+            await tasks.ping()
+        with pytest.raises(FileNotFoundError):
+            await tasks.queue.sweep()
+
+
+async def test_who_connects_twice_closes_twice(tmp_path: Path) -> None:
+    async with Tasks(f"sqlite:///{tmp_path / 'tasks.db'}", [note]) as tasks:
+        who = tasks.queue.identity
+        async with tasks:
+            assert tasks.queue.identity == who
+        job = await note.enqueue("still open")
+        assert await job.status() == "queued"
+    with pytest.raises(TaskError, match="no application has started its tasks"):
+        await note.enqueue("closed")

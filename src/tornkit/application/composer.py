@@ -264,7 +264,7 @@ class Application(RoutedApplication):
         Raises:
             SettingsError: a folder of ``paths`` cannot be created.
             DatabaseError: a database cannot be opened.
-            QueueUnavailable: the file of the task queue cannot be opened.
+            TaskError: there can be no task queue in the file that is named for it.
         """
         self.config.create_paths()
         # Only now: reading a generated secret writes its file, and listing routes must not.

@@ -156,6 +156,8 @@ def _signals() -> asyncio.Future[signal.Signals]:
             ended.set_result(number)
         elif number == signal.SIGINT:
             raise KeyboardInterrupt  # asked twice: at once
+        else:
+            raise SystemExit(128 + number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end, number)

@@ -136,7 +136,7 @@ class BoundedBody(Collector, _HandlerDelegate):
 
     def on_connection_close(self) -> None:
         """Forget the body, for nothing more will come."""
-        self._body = None
+        self._pieces = None
         super().on_connection_close()
 
     async def _refuse(self, connection: HTTP1Connection) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import threading
 from queue import SimpleQueue
@@ -34,6 +35,9 @@ def packed(message: object) -> bytes:
 
 def main() -> None:
     """Carry orders out, one after the other, until nothing more can come."""
+    # A supervisor tells the whole group, and the worker lets what runs end. No SIG_IGN, which
+    # the programs that a task starts would inherit.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     orders, answers = _take_over()
     waiting: SimpleQueue[Any] = SimpleQueue()
     threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()

@@ -122,6 +122,8 @@ class Tasks:
         self._max_size = max_size
         self._maker = Maker(self.queue, max_size=max_size)
         self._strays: set[asyncio.Future[Any]] = set()
+        self._users = 0
+        self._where: tuple[int, asyncio.AbstractEventLoop] | None = None
 
     def __repr__(self) -> str:
         return f"<Tasks {self.queue.place}>"
@@ -131,18 +133,29 @@ class Tasks:
     async def connect(self) -> None:
         """Open the queue; ``enqueue`` works from here.
 
+        What is connected already stays so, until each `connect` has its `close`.
+
         Raises:
             QueueUnavailable: it does not answer.
             TaskError: it is another program's, or of another version.
         """
+        here = (os.getpid(), asyncio.get_running_loop())
+        if self in current.connected and self._where == here:
+            self._users += 1
+            return
         # Not before: a process that is forked is another one.
         self.queue.identity = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
         await self._ask(self.queue.connect())
         if self not in current.connected:
             current.connected.append(self)
+        self._where, self._users = here, 1
 
     async def close(self) -> None:
         """Close the queue, also one that does not answer; workers must have stopped before."""
+        self._users -= 1
+        if self._users > 0:
+            return
+        self._where, self._users = None, 0
         if self in current.connected:
             current.connected.remove(self)
         await self.watcher.close()

@@ -23,6 +23,10 @@ def _sqlite_files(application: Application) -> Iterator[tuple[str, Path]]:
         file = sqlite_file(url)
         if file is not None:
             yield f"databases.{name}", file
+    if application.tasks is not None:
+        file = sqlite_file(application.tasks.queue.place)
+        if file is not None:
+            yield "tasks.queue", file
 
 
 def _served_folders(application: Application) -> list[Path]:

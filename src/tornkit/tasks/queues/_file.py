@@ -78,6 +78,7 @@ class File:
         self.path = path
         self._inbox: SimpleQueue[_Work[Any] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._place: tuple[int, int] | None = None
 
     async def open(self, prepare: Callable[[sqlite3.Connection], None]) -> None:
         """Connect, in WAL, and prepare the connection.
@@ -113,6 +114,18 @@ class File:
         thread.start()
         await uninterrupted(opened)
         self._thread = thread
+        self._place = _place_of(self.path)
+
+    def check_place(self) -> None:
+        """Make sure that the file still has its name.
+
+        Raises:
+            FileNotFoundError: it was deleted or replaced, and nobody else finds this one.
+        """
+        if self._thread is not None and _place_of(self.path) != self._place:
+            raise FileNotFoundError(
+                "the file was deleted or replaced while it was in use; begin anew with the new one"
+            )
 
     async def close(self) -> None:
         """Carry out what was asked so far, and close the connection."""
@@ -173,6 +186,14 @@ class File:
         except Empty:
             return work, False
         return work, True
+
+
+def _place_of(path: str) -> tuple[int, int] | None:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def glance_at(path: str) -> sqlite3.Connection:

@@ -65,7 +65,8 @@ def prepare(connection: sqlite3.Connection) -> None:
         _prepare(connection)
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk has ended it
+            connection.execute("ROLLBACK")
         raise
 
 

@@ -90,6 +90,7 @@ class SQLiteQueue(TaskQueue):
 
     async def ping(self) -> None:
         """Read something."""
+        self._writer.check_place()
         await self._reader.read(lambda connection: connection.execute("SELECT 1 FROM jobs"))
 
     # --- enqueueing --------------------------------------------------------------------------
@@ -301,6 +302,7 @@ class SQLiteQueue(TaskQueue):
 
     async def sweep(self, lock: int = 60, abort: float = 5.0) -> list[str]:
         """Take jobs back whose worker is silent, and delete what has expired."""
+        self._writer.check_place()
         now, most = (self.stamp(), self.clock()), self.most_losses
         failed = died(most + 1)
         swept = await self._writer.write(
