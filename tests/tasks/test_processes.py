@@ -86,6 +86,17 @@ async def test_a_process_runs_one_function_after_the_other() -> None:
         assert not is_alive(pid)
 
 
+async def test_a_process_that_dies_while_it_is_idle_takes_no_job_along() -> None:
+    async with open_tasks(add) as tasks, tasks.worker():
+        for pause in (0.0, 0.3):
+            idle = (await (await add.enqueue(1)).result(20))["pid"]
+            os.kill(idle, signal.SIGKILL)
+            await asyncio.sleep(pause)
+            next_one = await add.enqueue(2)
+            assert (await next_one.result(20))["pid"] != idle
+            assert next_one.attempts == 1
+
+
 async def test_a_process_leaves_it_to_its_worker_when_it_ends(tmp_path: Path) -> None:
     async with open_tasks(sleep_on) as tasks, tasks.worker():
         job = await sleep_on.enqueue(str(tmp_path), 0.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sqlite3
@@ -195,3 +196,15 @@ async def test_who_connects_twice_closes_twice(tmp_path: Path) -> None:
         assert await job.status() == "queued"
     with pytest.raises(TaskError, match="no application has started its tasks"):
         await note.enqueue("closed")
+
+
+async def test_those_who_connect_and_close_at_one_time_wait_for_each_other(tmp_path: Path) -> None:
+    tasks = Tasks(f"sqlite:///{tmp_path / 'tasks.db'}", [note])
+    await asyncio.gather(tasks.connect(), tasks.connect())
+    await tasks.close()
+    await tasks.ping()
+    await asyncio.gather(tasks.close(), tasks.connect())
+    await tasks.ping()
+    await tasks.close()
+    with pytest.raises(QueueUnavailable):
+        await tasks.ping()

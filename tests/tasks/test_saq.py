@@ -31,7 +31,6 @@ PINNED = {
     "saq.queue.postgres.PostgresQueue.write_worker_info": "799e8e877daf8ba4",
     "saq.multiplexer.Multiplexer.listen": "6f84e5afe9fefb4a",
     "saq.queue.redis.RedisQueue.__init__": "2143cf7e81034380",
-    "saq.queue.redis.RedisQueue.dequeue": "4c3fa3bacf8572cb",
     "saq.queue.redis.RedisQueue.info": "2c92b5e28f31f758",
     "saq.queue.redis.RedisQueue.jobs": "44c53d45507500c2",
     # Stood in for.
@@ -44,6 +43,7 @@ PINNED = {
     "saq.queue.postgres.PostgresQueue._dequeue": "6860b56ef826b88c",
     "saq.queue.postgres.PostgresQueue.abort": "0e04232ad5396148",
     "saq.queue.postgres.PostgresQueue.sweep": "4d6dc0bb778a5293",
+    "saq.queue.redis.RedisQueue.dequeue": "4c3fa3bacf8572cb",
     "saq.queue.redis.RedisQueue.abort": "60c46cea3e333a4e",
     "saq.queue.redis.RedisQueue.sweep": "951058afb7cfb0df",
     "saq.queue.redis.RedisQueue.write_worker_info": "f2725ffa59185379",

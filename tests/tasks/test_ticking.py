@@ -9,6 +9,7 @@ import pytest
 
 from tests.tasks.support import NOON, Clock, open_tasks
 from tornkit.tasks import TaskContext, task
+from tornkit.tasks.saq import Status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -118,6 +119,26 @@ async def test_a_clock_that_was_far_ahead_stops_nothing_for_good(
     assert await run(tasks) == ["poll"]
     clock.set(NOON + timedelta(days=1))
     assert await run(tasks) == ["midnight", "poll"]
+
+
+async def test_a_run_does_not_overlap_when_the_clock_goes_back(clock: Clock) -> None:
+    @task(every="5m")
+    async def slow() -> None:
+        ran.append("slow")
+
+    async with open_tasks(slow, clock=clock) as tasks:
+        await tasks.run_all()
+        clock.forward(3600)
+        await tasks._ticker().fire()
+        held = await tasks.queue.take()
+        assert held is not None
+        clock.set(NOON + timedelta(minutes=11))
+        assert await tasks.run_all() == [], "the one before still runs"
+        await tasks.queue.finish(held, Status.COMPLETE)
+        await tasks.run_all()
+        clock.forward(300)
+        await tasks.run_all()
+        assert ran == ["slow"]
 
 
 async def test_a_run_that_takes_longer_than_its_period_does_not_overlap(clock: Clock) -> None:

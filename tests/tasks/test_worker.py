@@ -169,6 +169,48 @@ async def test_a_worker_needs_tasks_that_are_connected() -> None:
         await Tasks("memory://", [note]).worker().begin()
 
 
+async def test_upkeep_that_cannot_be_called_off_holds_no_stop_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker_module, "_ABANDON", 0.1)
+
+    async def stubborn() -> None:  # as psycopg is while it asks a silent server to call off
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            await asyncio.sleep(2)
+
+    async with open_tasks(note) as tasks:
+        worker = tasks.worker()
+        await worker.begin()
+        worker._upkeep.append(late := asyncio.create_task(stubborn()))
+        await asyncio.sleep(0)
+        began = time.monotonic()
+        await worker.stop()
+        assert time.monotonic() - began < 1.5
+        late.cancel()
+
+
+async def test_a_queue_that_breaks_in_a_new_way_is_asked_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_tasks(note) as tasks:
+        usual, asked = tasks.queue.dequeue, 0
+
+        async def broken(**options: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            if asked <= 3:
+                raise RuntimeError("a bug")
+            return await usual(**options)
+
+        monkeypatch.setattr(tasks.queue, "dequeue", broken)
+        async with tasks.worker(concurrency=1):
+            await (await note.enqueue("x")).result(10)
+    assert "does not answer: a bug" in caplog.text
+    assert "Traceback" in caplog.text
+
+
 async def test_a_bug_in_a_run_does_not_end_the_worker(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

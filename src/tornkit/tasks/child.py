@@ -42,7 +42,10 @@ def main() -> None:
     waiting: SimpleQueue[Any] = SimpleQueue()
     threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
     while True:
-        answers.write(packed(_carry_out(waiting.get(), answers)))
+        order = waiting.get()
+        answers.write(packed({"begun": True}))
+        answers.flush()
+        answers.write(packed(_carry_out(order, answers)))
         answers.flush()
 
 

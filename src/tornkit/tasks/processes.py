@@ -29,11 +29,17 @@ _RUNS: Final = 200  # after which a process is replaced, for what it may have le
 
 
 class RunFailed(Exception):
-    """The function raised; ``error`` is what, as `tornkit.tasks.failures.explain` has it."""
+    """The function raised, or its process died.
 
-    def __init__(self, error: str) -> None:
+    Attributes:
+        error: what happened, as `tornkit.tasks.failures.explain` has it.
+        has_begun: whether the function was called.
+    """
+
+    def __init__(self, error: str, *, has_begun: bool = True) -> None:
         super().__init__(error.partition("\n")[0])
         self.error = error
+        self.has_begun = has_begun
 
 
 class Processes:
@@ -67,7 +73,12 @@ class Processes:
 
     async def take(self) -> _Child:
         """Return a process that has nothing to do."""
-        child = self._idle.pop() if self._idle else await _Child.start()
+        while self._idle:
+            child = self._idle.pop()
+            if child.is_alive:
+                break
+        else:
+            child = await _Child.start()
         self._busy.add(child)
         return child
 
@@ -104,31 +115,42 @@ class ProcessRun:
         Raises:
             RunFailed: it raised, or its process died.
         """
-        self._child = child = await self._processes.take()
-        try:
-            if self._killed:
+        while True:
+            self._child = child = await self._processes.take()
+            is_used = child.runs > 0
+            try:
+                if self._killed:
+                    child.kill()
+                said = await self._converse(child)
+                break
+            except BaseException as error:
                 child.kill()
-            said = await self._converse(child)
-        except BaseException:
-            child.kill()
-            raise
-        finally:
-            await self._processes.give_back(child)
+                # One that died while it had nothing to do is no fault of this job.
+                has_begun = not isinstance(error, RunFailed) or error.has_begun
+                if has_begun or self._killed or not is_used:
+                    raise
+            finally:
+                await self._processes.give_back(child)
         if "error" in said:
             raise RunFailed(said["error"])
         return said["result"]
 
     async def _converse(self, child: _Child) -> dict[str, Any]:
         """Send the order, pass progress on, and return the last that is said."""
+        has_begun = False
         try:
             await child.send(self._order)
             while True:
                 said = await child.receive()
-                if "progress" not in said:
+                if "progress" in said:
+                    await self._context.progress(said["progress"], said["message"])
+                elif "begun" in said:
+                    has_begun = True
+                else:
                     return said
-                await self._context.progress(said["progress"], said["message"])
         except (EOFError, OSError) as error:
-            raise RunFailed(f"its process died: {await child.ending()}") from error
+            how = await child.ending()
+            raise RunFailed(f"its process died: {how}", has_begun=has_begun) from error
 
     def kill(self) -> None:
         """End it, wherever it is."""
@@ -143,6 +165,7 @@ class _Child:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.runs = 0
         self._process = process
+        self._is_killed = False
 
     @classmethod
     async def start(cls) -> _Child:
@@ -161,7 +184,7 @@ class _Child:
     @property
     def is_alive(self) -> bool:
         """Whether it has not ended, nor was told to."""
-        return self._process.returncode is None
+        return self._process.returncode is None and not self._is_killed
 
     async def send(self, message: object) -> None:
         """Send it a message."""
@@ -191,6 +214,7 @@ class _Child:
 
     def kill(self) -> None:
         """End it at once."""
+        self._is_killed = True
         # With what it has begun itself, which would hold its pipes open.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)

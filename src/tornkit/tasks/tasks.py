@@ -124,6 +124,7 @@ class Tasks:
         self._strays: set[asyncio.Future[Any]] = set()
         self._users = 0
         self._where: tuple[int, asyncio.AbstractEventLoop] | None = None
+        self._turn: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
 
     def __repr__(self) -> str:
         return f"<Tasks {self.queue.place}>"
@@ -139,28 +140,37 @@ class Tasks:
             QueueUnavailable: it does not answer.
             TaskError: it is another program's, or of another version.
         """
-        here = (os.getpid(), asyncio.get_running_loop())
-        if self in current.connected and self._where == here:
-            self._users += 1
-            return
-        # Not before: a process that is forked is another one.
-        self.queue.identity = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
-        await self._ask(self.queue.connect())
-        if self not in current.connected:
-            current.connected.append(self)
-        self._where, self._users = here, 1
+        async with self._lock():
+            here = (os.getpid(), asyncio.get_running_loop())
+            if self in current.connected and self._where == here:
+                self._users += 1
+                return
+            # Not before: a process that is forked is another one.
+            self.queue.identity = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+            await self._ask(self.queue.connect())
+            if self not in current.connected:
+                current.connected.append(self)
+            self._where, self._users = here, 1
 
     async def close(self) -> None:
         """Close the queue, also one that does not answer; workers must have stopped before."""
-        self._users -= 1
-        if self._users > 0:
-            return
-        self._where, self._users = None, 0
-        if self in current.connected:
-            current.connected.remove(self)
-        await self.watcher.close()
-        with suppress(QueueUnavailable):
-            await self._ask(self.queue.disconnect())
+        async with self._lock():
+            self._users -= 1
+            if self._users > 0:
+                return
+            self._where, self._users = None, 0
+            if self in current.connected:
+                current.connected.remove(self)
+            await self.watcher.close()
+            with suppress(QueueUnavailable):
+                await self._ask(self.queue.disconnect())
+
+    def _lock(self) -> asyncio.Lock:
+        """Return what keeps those apart who connect and close, in this loop."""
+        loop = asyncio.get_running_loop()
+        if self._turn is None or self._turn[0] is not loop:
+            self._turn = (loop, asyncio.Lock())
+        return self._turn[1]
 
     async def __aenter__(self) -> Tasks:
         await self.connect()

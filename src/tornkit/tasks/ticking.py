@@ -94,6 +94,8 @@ class Ticker:
         before = await self._queue.tick_of(name)
         if before is None or self._was_ahead(task, before - now, schedule.next(now) - now):
             if before is not None:
+                if await self._runs(name, before):
+                    return False
                 _log.warning("task %s goes back from a tick that is to come: the clock was", name)
             return await self._queue.move_on(name, before=before, tick=latest, job=None)
         if latest <= before:

@@ -13,7 +13,7 @@ from tornkit.errors import TaskError
 from tornkit.tasks.saq import SaqWorker, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
     from types import TracebackType
     from typing import Self
 
@@ -158,11 +158,17 @@ class Worker(SaqWorker[Any]):
             _, late = await asyncio.wait(running, timeout=patience)
             if late:
                 self._runner.give_up()
-                await asyncio.wait(late, timeout=_GIVE_UP)
-        for task in self._upkeep:
+                _, lost = await asyncio.wait(late, timeout=_GIVE_UP)
+                await self._cancel(lost)  # how they end cannot be stored: their leases run out
+        await self._cancel(self._upkeep)
+
+    @staticmethod
+    async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:
+        """Cancel tasks; a driver may take long to call a question off that nobody answers."""
+        for task in tasks:
             task.cancel()
-        if self._upkeep:
-            await asyncio.wait(self._upkeep)
+        if tasks:
+            await asyncio.wait(tasks, timeout=_ABANDON)
 
     async def __aenter__(self) -> Self:
         await self.begin()
@@ -196,7 +202,7 @@ class Worker(SaqWorker[Any]):
         self._idle.add(task)
         try:
             job = await self._queue.dequeue(timeout=self._queue.dequeue_timeout)
-        except self._queue.faults as failure:
+        except Exception as failure:  # noqa: BLE001 - whatever it is, the next time it may go well
             await self._note_failure(failure)
             return None
         finally:
@@ -206,7 +212,12 @@ class Worker(SaqWorker[Any]):
 
     async def _note_failure(self, failure: Exception) -> None:
         if not self._failures:
-            _log.error("the task queue %s does not answer: %s", self._queue.place, failure)
+            _log.error(
+                "the task queue %s does not answer: %s",
+                self._queue.place,
+                failure,
+                exc_info=not isinstance(failure, self._queue.faults),
+            )
         pause = _RECONNECT[min(self._failures // self.concurrency, len(_RECONNECT) - 1)]
         self._failures += 1
         self._watch.doubt()

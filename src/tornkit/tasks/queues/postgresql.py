@@ -116,6 +116,8 @@ class PostgreSQLQueue(TaskQueue, PostgresQueue):
 
     async def connect(self) -> None:
         """Open the pool; a server that is down is tried again whenever it is needed."""
+        if self._loop is not None and self._loop is not asyncio.get_running_loop():
+            self._connected = False  # with a loop that has ended
         if not self._connected:
             if self._loop is not None:
                 self._begin(self.name)
