@@ -54,6 +54,7 @@ def test_only_the_known_tests_differ(options: list[str], known: set[str]) -> Non
         capture_output=True,
         text=True,
         check=True,
+        timeout=240,  # seconds; a minute is usual on a busy machine
     )
     *failed, ran = run.stdout.split("\n")[:-1]
     assert set(failed) == known, run.stderr[-5000:]

@@ -121,7 +121,8 @@ class AnswersHandler(HeadersHandler):
                 raise RuntimeError(f"Cannot send body with status code HTTP{status}")
             self._clear_representation_headers()
         elif "Content-Length" not in fields:
-            self._headers.put("Content-Length", str(sum(map(len, self._write_buffer))))
+            # A handler with a clear() of its own may have Tornado's headers.
+            fields["Content-Length"] = [str(sum(map(len, self._write_buffer)))]
 
     def check_etag_header(self) -> bool:
         """Tell whether the client has this very answer already."""
