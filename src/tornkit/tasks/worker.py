@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from tornkit.errors import TaskError
-from tornkit.tasks.saq import SaqWorker, Status
+from tornkit.tasks.saq import LostJob, SaqWorker, Status
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -33,6 +33,7 @@ TELL: Final = 10.0
 """Seconds between two times that a worker says it is there."""
 _RECONNECT: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 _GIVE_UP: Final = 8.0  # seconds that jobs have to go back to the queue
+_AGAIN: Final = 0.1  # seconds after which a wait for jobs is cancelled again: SAQ may swallow one
 _ABANDON: Final = 2.0  # seconds that claims have which nobody wants any longer
 _DRIFT: Final = 1.0  # seconds that a clock may be off what has passed
 
@@ -145,13 +146,12 @@ class Worker(SaqWorker[Any]):
         self._main = None
 
     async def _drain(self, patience: float) -> None:
-        idle = list(self._idle)
-        for task in idle:
-            task.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(_ABANDON):
-                if idle:
-                    await asyncio.wait(idle)
+                while idle := list(self._idle):
+                    for task in idle:
+                        task.cancel()
+                    await asyncio.wait(idle, timeout=_AGAIN)
                 await self._queue.abandon()
         running = self.tasks.difference(self._upkeep)
         if running:
@@ -208,6 +208,10 @@ class Worker(SaqWorker[Any]):
         finally:
             self._idle.discard(task)
         self._failures = 0
+        if job is not None and self.event.is_set():  # asked to stop meanwhile
+            with suppress(LostJob, *self._queue.faults):
+                await self._queue.hand_back(job)
+            return None
         return job
 
     async def _note_failure(self, failure: Exception) -> None:
