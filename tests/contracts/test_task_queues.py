@@ -504,20 +504,6 @@ class TestPostgreSQL(Contract):
         self._url = postgresql
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_loop_that_ended_without_a_word_is_left_behind(postgresql: str) -> None:
-    tasks = Tasks(postgresql, TASKS, name=f"test-{secrets.token_hex(4)}")
-    asyncio.run(tasks.connect())
-
-    async def again() -> str:
-        async with tasks:
-            return await (await tasks.enqueue(keep, 1)).status()
-
-    assert asyncio.run(again()) == "queued"
-
-
 @asynccontextmanager
 async def emptied(url: str, name: str) -> AsyncIterator[None]:
     """Delete the keys of a queue on the shared server at the end."""
