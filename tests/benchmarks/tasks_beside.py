@@ -9,21 +9,22 @@ itself was late. The site has one core, all else the other. Not a test.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import secrets
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
+from tests.benchmarks.harness.asking import Request
+from tests.benchmarks.harness.errors import LeftOutError
+from tests.benchmarks.harness.loads import Generator
 from tests.benchmarks.harness.processes import Process
-from tests.benchmarks.run_app import ask, connected, free_port
+from tests.benchmarks.harness.site import Entry, Site
+from tests.benchmarks.run_app import free_port
 
 PROGRAM = """
 import asyncio, time
@@ -103,20 +104,16 @@ class Round:
                 SETTINGS.format(secret=secrets.token_urlsafe(32), inside=runs_in == "site").lower()
             )
             port = free_port()
-            site = ("run", "--port", str(port))
-            process = self._start(stack, folder, *site)
-            try:
-                with closing(connected(port)) as connection:
-                    ask(connection)
-            except OSError:
-                raise SystemExit(process.last_line()) from None
+            process = self._start(stack, folder, "run", "--port", str(port))
+            site = Site(Entry("tornkit"), port, folder, process)
+            site.wait()
             if runs_in == "worker":
                 self._start(stack, folder, "worker")
             if kind is not None:
                 words = ["-c", FEED, str(self.seconds + 2 * START), kind, str(JOBS)]
                 self._python(stack, folder, "feed", words)
             time.sleep(START)
-            seen = self._ask(port)
+            seen = self._ask(site)
             if kind is not None:
                 self._make_sure(folder, kind)
             return seen
@@ -128,7 +125,7 @@ class Round:
             counts: dict[str, int] = dict(rows.fetchall())
         wanted = self.seconds * JOBS / 2 if kind == "short" else 1
         if counts.get("complete" if kind == "short" else "active", 0) < wanted:
-            raise SystemExit(f"Error: the tasks did not run: {counts}")
+            raise LeftOutError(f"the tasks did not run: {counts}")
 
     def _start(self, stack: ExitStack, folder: Path, *words: str) -> Process:
         command = ["-P", "-m", "tornkit", *words, "--no-reload", "--environment", "production"]
@@ -145,32 +142,18 @@ class Round:
         )
         return stack.enter_context(process)
 
-    def _ask(self, port: int) -> tuple[float, float, float]:
-        spec = {
-            "kind": "rate",
-            "port": port,
-            "connections": CONNECTIONS,
-            "method": "GET",
-            "path": "/",
-            "headers": {},
-            "size": 0,
-            "seconds": self.seconds,
-            "rate": self.rate,
-            "alone": False,
-        }
-        load = subprocess.run(
-            [sys.executable, "-m", "tests.benchmarks.load", json.dumps(spec)],
-            cwd=SOURCE.parent,
-            input="\n",
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=self.seconds + 60,
+    def _ask(self, site: Site) -> tuple[float, float, float]:
+        load = Generator(
+            *("rate", site, Request(), CONNECTIONS),
+            seconds=self.seconds,
+            rate=self.rate,
+            alone=False,
         )
-        seen: dict[str, Any] = json.loads(load.stdout.splitlines()[-1])
-        if "error" in seen or seen["unfinished"]:
-            raise SystemExit(f"Error: the site does not keep up: {seen}")
-        return seen["p50"] * 1000, seen["p99"] * 1000, seen["late"] * 1000
+        with load:
+            seen = load.run()
+        if seen.unfinished or seen.late is None:
+            raise LeftOutError(f"the site does not keep up: {seen}")
+        return seen.p50 * 1000, seen.p99 * 1000, seen.late * 1000
 
 
 def main() -> None:
@@ -183,7 +166,10 @@ def main() -> None:
     found: dict[str, list[tuple[float, float, float]]] = {way: [] for way in WAYS}
     for _ in range(given.rounds):
         for way, how in WAYS.items():
-            found[way].append(each.measure(*how))
+            try:
+                found[way].append(each.measure(*how))
+            except LeftOutError as reason:
+                raise SystemExit(f"Error: {reason}") from None
     print(f"{'ms':28}{'p50':>8}{'p99':>8}{'load late':>11}")
     for way, rows in found.items():
         p50, p99, late = (statistics.median(column) for column in zip(*rows, strict=True))

@@ -80,6 +80,13 @@ def test_a_websocket_is_told_that_the_server_goes_away(run: Run, headers: tuple[
     run(main())
 
 
+async def take_leave(client: Client) -> None:
+    """Answer the server's goodbye as clients do; nothing else comes."""
+    assert await client.receive() == GOODBYE
+    client.send(close(1001))
+    assert await client.rest() == []
+
+
 def test_a_websocket_over_tls_is_told_so_too(run: Run) -> None:
     handler, seen = recording()
 
@@ -89,9 +96,7 @@ def test_a_websocket_over_tls_is_told_so_too(run: Run) -> None:
             connected(port, tls=client_tls()) as client,
         ):
             stopping = asyncio.create_task(server.drain(8))
-            assert await client.receive() == GOODBYE
-            client.send(close(1001))
-            assert await client.rest() == []
+            await take_leave(client)
             assert await stopping == 0
             assert seen == ["open", ("close", 1001, None)]
 
@@ -251,9 +256,7 @@ def test_a_handshake_under_way_is_finished_before_the_goodbye(run: Run) -> None:
             assert b"\r\nConnection: Upgrade\r\n" in head
             client = Client(reader, writer)
             assert await client.receive() == Frame(0x81, b"hello")
-            assert await client.receive() == GOODBYE
-            client.send(close(1001))
-            assert await client.rest() == []
+            await take_leave(client)
             assert await stopping == 0
             assert seen == [("close", 1001, None)]
             writer.close()
@@ -356,9 +359,7 @@ def test_a_protocol_of_the_applications_own_is_told_so_too(run: Run) -> None:
     async def main() -> None:
         async with serving(site(handler)) as (server, port), connected(port) as client:
             stopping = asyncio.create_task(server.drain(8))
-            assert await client.receive() == GOODBYE
-            client.send(close(1001))
-            assert await client.rest() == []
+            await take_leave(client)
             assert await stopping == 0
             assert seen == ["open", ("close", 1001, None)]
 

@@ -43,10 +43,8 @@ def main() -> None:
     threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
     while True:
         order = waiting.get()
-        answers.write(packed({"begun": True}))
-        answers.flush()
-        answers.write(packed(_carry_out(order, answers)))
-        answers.flush()
+        _say(answers, {"begun": True})
+        _say(answers, _carry_out(order, answers))
 
 
 def _take_over() -> tuple[BinaryIO, BinaryIO]:
@@ -57,6 +55,11 @@ def _take_over() -> tuple[BinaryIO, BinaryIO]:
     os.dup2(2, 1)
     os.close(nothing)
     return orders, answers
+
+
+def _say(answers: BinaryIO, message: object) -> None:
+    answers.write(packed(message))
+    answers.flush()
 
 
 def _listen(orders: BinaryIO, waiting: SimpleQueue[Any]) -> None:
@@ -73,8 +76,7 @@ def _carry_out(order: dict[str, Any], answers: BinaryIO) -> dict[str, Any]:
     def tell(progress: float | None, message: str | None) -> Done:
         if ended.is_set():  # by a thread that goes on when its job has ended
             return Done()
-        answers.write(packed({"progress": progress, "message": message}))
-        answers.flush()
+        _say(answers, {"progress": progress, "message": message})
         return Done()
 
     try:
